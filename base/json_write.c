@@ -1,0 +1,228 @@
+#include "base/json_write.h"
+
+#include "base/clock.h"
+#include "base/utf8.h"
+
+#include <time.h>
+
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+
+/* 0: copied as it is; 1: \u00XX; 2: start of a multi-byte sequence; else the letter after the
+ * backslash. */
+static const unsigned char escape_class[256] = {
+	[0x00 ... 0x07] = 1, ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n',  [0x0b] = 1,  ['\f'] = 'f',
+	['\r'] = 'r', [0x0e ... 0x1f] = 1, ['"'] = '"',  ['\\'] = '\\', [0x7f] = 1, [0x80 ... 0xff] = 2,
+};
+
+/* Bytes from the start that need no look at all; eight at a time while none is special. */
+static size_t plain_prefix(const unsigned char *p, size_t n)
+{
+	const uint64_t ones = 0x0101010101010101ull, highs = 0x8080808080808080ull;
+	size_t at = 0;
+
+	while (n - at >= 8) {
+		uint64_t w, quote, backslash, special;
+
+		memcpy(&w, p + at, 8);
+		quote = w ^ (ones * '"');
+		backslash = w ^ (ones * '\\');
+		special = ((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) |
+			  ((backslash - ones) & ~backslash) | w | (w + ones);
+		if (special & highs)
+			break;
+		at += 8;
+	}
+	while (at < n && !escape_class[p[at]])
+		at++;
+	return at;
+}
+
+static void put_u_escape(struct buf *b, unsigned int c)
+{
+	static const char hex[] = "0123456789abcdef";
+	char out[6] = { '\\', 'u', '0', '0', hex[c >> 4 & 15], hex[c & 15] };
+
+	buf_put(b, out, sizeof(out));
+}
+
+/* Writes the sequence at p and returns its length; an invalid byte counts one. */
+static size_t put_multibyte(struct buf *b, const unsigned char *p, size_t n, bool *valid)
+{
+	size_t len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+
+	if (len > n || !utf8_is_valid((struct str){ (const char *)p, len })) {
+		*valid = false;
+		buf_lit(b, REPLACEMENT);
+		return 1;
+	}
+	if (p[0] == 0xc2 && p[1] < 0xa0)
+		put_u_escape(b, p[1]);
+	else
+		buf_put(b, p, len);
+	return len;
+}
+
+bool json_string_body(struct buf *b, struct str s)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+	bool valid = true;
+	size_t at = 0;
+
+	for (;;) {
+		size_t plain = plain_prefix(p + at, s.n - at);
+		unsigned char class;
+
+		buf_put(b, p + at, plain);
+		at += plain;
+		if (at >= s.n)
+			return valid;
+		class = escape_class[p[at]];
+		if (class == 2) {
+			at += put_multibyte(b, p + at, s.n - at, &valid);
+			continue;
+		}
+		if (class == 1)
+			put_u_escape(b, p[at]);
+		else
+			buf_put(b, (char[]){ '\\', (char)class }, 2);
+		at++;
+	}
+}
+
+bool json_string(struct buf *b, struct str s)
+{
+	bool valid;
+
+	buf_putc(b, '"');
+	valid = json_string_body(b, s);
+	buf_putc(b, '"');
+	return valid;
+}
+
+void json_comma(struct buf *b)
+{
+	char last = b->len ? b->p[b->len - 1] : '{';
+
+	if (last != '{' && last != '[')
+		buf_putc(b, ',');
+}
+
+void json_key(struct buf *b, const char *name)
+{
+	json_comma(b);
+	buf_putc(b, '"');
+	buf_puts(b, str_of(name));
+	buf_lit(b, "\":");
+}
+
+void json_field_string(struct buf *b, const char *name, struct str s)
+{
+	json_key(b, name);
+	json_string(b, s);
+}
+
+void json_field_u64(struct buf *b, const char *name, uint64_t v)
+{
+	json_key(b, name);
+	buf_u64(b, v);
+}
+
+void json_field_u64_string(struct buf *b, const char *name, uint64_t v)
+{
+	json_key(b, name);
+	buf_putc(b, '"');
+	buf_u64(b, v);
+	buf_putc(b, '"');
+}
+
+void json_field_bool(struct buf *b, const char *name, bool v)
+{
+	json_key(b, name);
+	buf_puts(b, v ? STR("true") : STR("false"));
+}
+
+void json_field_time(struct buf *b, const char *name, uint64_t wall_ns)
+{
+	json_key(b, name);
+	buf_putc(b, '"');
+	json_time(b, wall_ns);
+	buf_putc(b, '"');
+}
+
+static char *put_digits(char *p, unsigned int v, int count)
+{
+	for (int i = count - 1; i >= 0; i--) {
+		p[i] = (char)('0' + v % 10);
+		v /= 10;
+	}
+	return p + count;
+}
+
+/* The date of a day since 1970-01-01, in the proleptic Gregorian calendar (days run from March). */
+static char *put_date(char *p, uint64_t days)
+{
+	uint64_t z = days + 719468, era = z / 146097, doe = z % 146097;
+	uint64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	uint64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+	unsigned int day = (unsigned int)(doy - (153 * mp + 2) / 5 + 1);
+	unsigned int month = (unsigned int)(mp < 10 ? mp + 3 : mp - 9);
+	unsigned int year = (unsigned int)(yoe + era * 400 + (month <= 2));
+
+	p = put_digits(p, year, 4);
+	*p++ = '-';
+	p = put_digits(p, month, 2);
+	*p++ = '-';
+	return put_digits(p, day, 2);
+}
+
+void json_time(struct buf *b, uint64_t wall_ns)
+{
+	uint64_t sec = wall_ns / NSEC_PER_SEC, day_sec = sec % 86400;
+	unsigned int ns = (unsigned int)(wall_ns % NSEC_PER_SEC);
+	char out[32], *p = put_date(out, sec / 86400);
+
+	*p++ = 'T';
+	p = put_digits(p, (unsigned int)(day_sec / 3600), 2);
+	*p++ = ':';
+	p = put_digits(p, (unsigned int)(day_sec / 60 % 60), 2);
+	*p++ = ':';
+	p = put_digits(p, (unsigned int)(day_sec % 60), 2);
+	if (ns) {
+		*p++ = '.';
+		if (ns % 1000000 == 0)
+			p = put_digits(p, ns / 1000000, 3);
+		else if (ns % 1000 == 0)
+			p = put_digits(p, ns / 1000, 6);
+		else
+			p = put_digits(p, ns, 9);
+	}
+	*p++ = 'Z';
+	buf_put(b, out, (size_t)(p - out));
+}
+
+void json_base64(struct buf *b, struct str s)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *p = (const unsigned char *)s.p;
+	size_t i;
+
+	if (!buf_reserve(b, (s.n + 2) / 3 * 4))
+		return;
+	for (i = 0; i + 2 < s.n; i += 3) {
+		uint32_t v = (uint32_t)p[i] << 16 | (uint32_t)p[i + 1] << 8 | p[i + 2];
+
+		b->p[b->len++] = alphabet[v >> 18];
+		b->p[b->len++] = alphabet[v >> 12 & 63];
+		b->p[b->len++] = alphabet[v >> 6 & 63];
+		b->p[b->len++] = alphabet[v & 63];
+	}
+	if (i < s.n) {
+		uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < s.n ? (uint32_t)p[i + 1] << 8 : 0);
+
+		b->p[b->len++] = alphabet[v >> 18];
+		b->p[b->len++] = alphabet[v >> 12 & 63];
+		b->p[b->len++] = i + 1 < s.n ? alphabet[v >> 6 & 63] : '=';
+		b->p[b->len++] = '=';
+	}
+}

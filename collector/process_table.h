@@ -1,0 +1,56 @@
+/* collector/process_table.h: every process that an event may be about, by pid and start of its
+ * image. Bounded by entries and by bytes.
+ *
+ * An ended or replaced process stays known while a known child refers to it, and for `linger`
+ * after that, since its sockets may outlive it and its children may ask for its name; past the
+ * bounds the one that ended longest ago goes first, and is counted. A lookup is exact (pid and
+ * start), so it finds the right process or none.
+ *
+ * Owned by the collector's loop thread. Returned processes are borrowed until the next call that
+ * may evict (add, tick), unless process_ref() is taken. */
+#pragma once
+
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "collector/record.h"
+#include "pipeline/pipeline.h"
+
+#include <stdint.h>
+
+struct process_table;
+
+struct process_table_settings {
+	uint32_t max_entries;
+	uint64_t max_bytes;
+	uint64_t linger_ns;
+};
+
+struct process_table_stats {
+	uint64_t entries, images, bytes;
+	uint64_t evictions; /* of entries that something might still have asked for */
+	uint64_t missed;    /* lookups that found nothing */
+};
+
+WARN_UNUSED struct process_table *process_table_create(
+	const struct process_table_settings *settings, const struct clock *clock);
+/* A child that shares its parent's image. An unknown parent gives a process with PROCESS_UNKNOWN.
+ * NULL: no memory. */
+struct process *process_table_fork(struct process_table *table, const struct record *record);
+/* A new image; takes its own reference on it. When the draft names a replaced image, that one is
+ * the parent, as Tetragon has it. NULL: no memory. */
+struct process *process_table_exec(struct process_table *table, const struct process_draft *draft,
+				   struct image *image);
+/* Exact; NULL counts as missed (key.pid 0 doesn't). */
+struct process *process_table_find(struct process_table *table, struct process_key key);
+/* A stand-in that says nothing but pid and start, for an event whose process is not known. Not in
+ * the table; one reference, the caller's. NULL: no memory. */
+struct process *process_table_unknown(struct process_table *table, struct process_key key);
+/* Its last thread is gone. */
+void process_table_exit(struct process_table *table, struct process *process);
+/* Lets go what has lingered long enough; bounded work per call. */
+void process_table_tick(struct process_table *table);
+void process_table_stats(const struct process_table *table, struct process_table_stats *stats_r);
+void process_table_free(struct process_table **table);
+
+void process_ref(struct process *process);
+void process_unref(struct process **process);

@@ -1,0 +1,52 @@
+/* collector/sensor.h: the kernel side, from user space: loads the programs that this kernel can
+ * run, attaches them, takes the snapshot of what already runs, drains the ring and reads the
+ * kernel's counters. Privileged; one per collector; loop thread only. */
+#pragma once
+
+#include "base/compiler.h"
+#include "base/errmsg.h"
+#include "bpf/event.h"
+#include "collector/probe.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sensor_settings {
+	uint64_t ring_bytes; /* 0: from the machine (at least 16 MiB); rounded up to a power of two
+			      */
+	uint32_t arguments_bytes;   /* longest argv kept */
+	uint32_t environment_bytes; /* longest environment looked through; 0: none is read */
+	uint32_t task_entries;	    /* bound of the kernel's task map */
+	bool tcp;
+};
+
+/* The kernel's own counts, summed over CPUs, since the programs were loaded. */
+struct sensor_counters {
+	uint64_t fates[EVENT_TYPES][EVENT_FATES];
+	uint64_t ring_used_bytes, ring_bytes;
+};
+
+struct sensor;
+
+/* Called for each record; the bytes are borrowed for the call and not yet validated. */
+typedef void (*sensor_record_fn)(void *ctx, const void *record, size_t bytes);
+
+/* Loads and verifies; nothing is attached yet. em names the program or map at fault and what
+ * would help. */
+WARN_UNUSED int sensor_open(const struct sensor_settings *settings,
+			    const struct kernel_features *features, struct sensor **sensor_r,
+			    struct errmsg *em);
+/* Attaches: from here on everything is seen or counted. Then walks the tasks that already ran and
+ * gives each (EVENT_TASK, argv from /proc appended) to fn, parents before children where it can be.
+ * Nothing that starts meanwhile is missed or doubled: its records wait in the ring. */
+WARN_UNUSED int sensor_start(struct sensor *sensor, sensor_record_fn fn, void *ctx,
+			     struct errmsg *em);
+/* Gives at most max_records waiting records to fn; returns how many it gave. */
+size_t sensor_drain(struct sensor *sensor, size_t max_records, sensor_record_fn fn, void *ctx);
+/* Becomes readable when the ring is filled past the watermark. */
+int sensor_fd(const struct sensor *sensor);
+void sensor_counters(struct sensor *sensor, struct sensor_counters *counters_r);
+/* Detaches first, then a last sensor_drain() may follow before sensor_close(). */
+void sensor_stop(struct sensor *sensor);
+void sensor_close(struct sensor **sensor);

@@ -1,0 +1,69 @@
+/* pipeline/journal_reader.h: a cursor over the journal: every consumer reads through this, the
+ * forwarder's outputs, `weir events`, `weir replay` and `weir verify` alike. Needs no server and no
+ * lock: it reads whole committed batches and never sees a record that is not whole.
+ *
+ * A reader is used by one thread, and is cheap: a few descriptors and one block of memory. */
+#pragma once
+
+#include "base/compiler.h"
+#include "base/errmsg.h"
+#include "pipeline/event.h"
+#include "pipeline/journal.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Borrowed until the next call on its reader. */
+struct journal_record {
+	uint64_t seq;
+	uint64_t time_wall_ns;
+	enum event_kind kind;
+	uint32_t pid;
+	struct str json;    /* the event as encode_json() wrote it, without newline */
+	struct str boot_id; /* 36 characters; with seq the event's id */
+};
+
+enum journal_read {
+	JOURNAL_READ_RECORD,
+	JOURNAL_READ_END,  /* nothing more yet */
+	JOURNAL_READ_LOSS, /* records are gone: see loss; reading goes on behind them */
+	JOURNAL_READ_ERROR,
+};
+
+struct journal_reader;
+
+/* Starts behind sequence number after_seq (0: from the oldest there is). When those are gone
+ * already, the first read says so as JOURNAL_READ_LOSS. */
+WARN_UNUSED int journal_reader_open(const char *directory, uint64_t after_seq,
+				    struct journal_reader **reader_r, struct errmsg *em);
+/* Starts at the newest end. */
+WARN_UNUSED int journal_reader_open_end(const char *directory, struct journal_reader **reader_r,
+					struct errmsg *em);
+enum journal_read journal_reader_next(struct journal_reader *reader,
+				      struct journal_record *record_r, struct journal_loss *loss_r,
+				      struct errmsg *em);
+/* Newest sequence number that a reader could see now; 0: none. */
+uint64_t journal_reader_newest(struct journal_reader *reader);
+void journal_reader_close(struct journal_reader **reader);
+
+/* A cursor file: where one output is. Two slots written in turn, each with its CRC, so a crash
+ * in the middle of a write leaves the older one. */
+struct journal_cursor;
+
+WARN_UNUSED int journal_cursor_open(const char *path, struct journal_cursor **cursor_r,
+				    uint64_t *seq_r, struct errmsg *em);
+/* Writes; with sync also waits for the disk. */
+WARN_UNUSED int journal_cursor_set(struct journal_cursor *cursor, uint64_t seq, bool sync);
+void journal_cursor_close(struct journal_cursor **cursor);
+
+/* Walks the whole journal with the verification key (NULL: only frames and CRCs): order,
+ * completeness, content. `bad` names the first bad place in words: segment, offset, sequence
+ * range, what is wrong. */
+struct journal_verdict {
+	bool sound;
+	uint64_t segments, batches, records, first_seq, last_seq;
+	uint64_t missing_records; /* within the range, gone and accounted for by nothing */
+	char bad[256];
+};
+WARN_UNUSED int journal_verify(const char *directory, const char *key_text,
+			       struct journal_verdict *verdict_r, struct errmsg *em);

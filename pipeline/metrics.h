@@ -1,0 +1,118 @@
+/* pipeline/metrics.h: every counter of weir, in one table each for its name, its help and its
+ * place. `weir status`, the Prometheus page, the stop event and docs/metrics.md read the same
+ * table, so they can't differ.
+ *
+ * The collector and the forwarder each own one board in memory that both map (a memfd, made by
+ * the collector before it starts the forwarder): one writes, the other reads. So counters live
+ * on when the forwarder is restarted, and neither waits for the other. Each value is a 64-bit
+ * atomic; what the forwarder writes is not trusted by the collector beyond being a number or a
+ * bounded text. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "pipeline/event.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define METRICS_MAX_OUTPUTS 32
+#define METRICS_NAME_BYTES  64
+#define METRICS_TEXT_BYTES  256
+
+typedef _Atomic uint64_t metric_t; /* the one typedef: an atomic has no other spelling */
+
+/* captured{kind} = journaled{kind} + filtered{kind} + limited{kind} + sum of lost{kind,cause}.
+ * Written by the collector's loop thread only. */
+struct metrics_collector {
+	metric_t captured[EVENT_KINDS];
+	metric_t journaled[EVENT_KINDS];
+	metric_t filtered[EVENT_KINDS];
+	metric_t limited[EVENT_KINDS];
+	metric_t lost[EVENT_KINDS][LOSS_CAUSES];
+	metric_t journal_bytes, journal_size_bytes, journal_segments, journal_syncs,
+		journal_write_errors;
+	metric_t journal_last_seq, journal_first_seq, journal_memory_bytes, journal_dropped_records;
+	metric_t ring_bytes, ring_used_max_bytes, ring_drains, ring_records;
+	metric_t processes, process_bytes, process_evictions, process_lookups_missed,
+		process_images;
+	metric_t task_map_full, socket_unknown;
+	metric_t redaction_replaced, redaction_failed;
+	metric_t forwarder_starts;
+	metric_t config_reloads, config_refusals;
+	metric_t start_wall_ns;
+	metric_t resident_bytes;
+};
+
+enum output_state {
+	OUTPUT_STATE_STARTING,
+	OUTPUT_STATE_UP,
+	OUTPUT_STATE_WAITING,
+	OUTPUT_STATE_HELD,
+	OUTPUT_STATE_CLOSED
+};
+
+/* journaled = delivered + rejected + missed + pending (for the range this output covers). */
+struct metrics_output {
+	char name[METRICS_NAME_BYTES];
+	char type[METRICS_NAME_BYTES];
+	metric_t state;	    /* enum output_state */
+	metric_t delivered; /* acknowledged by the peer */
+	metric_t delivered_bytes;
+	metric_t skipped;  /* routed elsewhere by this output's own rules */
+	metric_t rejected; /* refused for good: in the dead letters */
+	metric_t missed;   /* gone from the journal before this output read them */
+	metric_t batches, retries, reconnects;
+	metric_t acked_seq, acked_wall_ns; /* the cursor; time of the event there */
+	metric_t in_flight;
+	_Atomic uint32_t error_version; /* odd while last_error is being written */
+	char last_error[METRICS_TEXT_BYTES];
+	metric_t last_error_wall_ns;
+};
+
+/* Written by the forwarder's loop thread only. */
+struct metrics_forwarder {
+	_Atomic uint32_t outputs; /* slots in use */
+	metric_t resident_bytes;
+	metric_t ready; /* 1 once every output has been opened */
+	struct metrics_output output[METRICS_MAX_OUTPUTS];
+};
+
+struct metrics_board {
+	struct metrics_collector collector;
+	struct metrics_forwarder forwarder;
+};
+
+static inline void metric_add(metric_t *metric, uint64_t n)
+{
+	/* One writer per value: a plain load and store, no locked instruction. */
+	atomic_store_explicit(metric, atomic_load_explicit(metric, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
+static inline void metric_set(metric_t *metric, uint64_t v)
+{
+	atomic_store_explicit(metric, v, memory_order_relaxed);
+}
+
+static inline uint64_t metric_get(const metric_t *metric)
+{
+	return atomic_load_explicit((metric_t *)metric, memory_order_relaxed);
+}
+
+/* A zeroed board in a memfd; *fd_r is for the other process. NULL: errno says why. */
+WARN_UNUSED struct metrics_board *metrics_create(int *fd_r);
+/* Maps a board that another process made. */
+WARN_UNUSED struct metrics_board *metrics_map(int fd);
+void metrics_unmap(struct metrics_board **board);
+
+void metrics_output_error(struct metrics_output *output, uint64_t wall_ns, struct str text);
+/* A consistent copy; empty when there was none. */
+void metrics_output_last_error(const struct metrics_output *output,
+			       char text_r[METRICS_TEXT_BYTES]);
+
+/* The Prometheus text format, version 0.0.4. */
+void metrics_write_prometheus(const struct metrics_board *board, struct buf *out);
+/* docs/metrics.md, from the same table. */
+void metrics_write_manual(struct buf *out);

@@ -1,0 +1,134 @@
+/* pipeline/process.h: who did it. What the pipeline knows of a process, in two parts.
+ *
+ * A `struct image` is what one execve made: binary, arguments, credentials, container. It is
+ * shared by every process that forked from it without an execve of its own. All its text is
+ * redacted already, and it carries that text encoded (its fragment), so an event about the
+ * process is a memcpy (DESIGN, decision 3).
+ * A `struct process` is one pid during one image: its key, its parent and its image.
+ *
+ * Both are reference counted and live in the collector. collector/process_table owns the lookup,
+ * the bounds and the eviction; the pipeline only reads them. A `struct process_draft` is the raw
+ * text as the kernel gave it, borrowed for one call, and goes no further than image_create(). */
+#pragma once
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "redaction/redaction.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct process_key {
+	uint64_t start_ns; /* boot clock: start of this image */
+	uint32_t pid;	   /* thread group id; 0: not known */
+};
+
+struct credentials {
+	uint32_t uid, gid, euid, egid, suid, sgid, fsuid, fsgid;
+	uint64_t cap_permitted, cap_effective, cap_inheritable, cap_ambient;
+	uint32_t securebits;
+	uint32_t user_ns_level, user_ns_uid, user_ns_gid;
+};
+
+/* Inode numbers; 0: the kernel has none of that kind. The order is that of the JSON. */
+struct namespaces {
+	uint32_t uts, ipc, mnt, pid, pid_for_children, net, time, time_for_children, cgroup, user;
+};
+
+/* Flags of a process, in the order in which Tetragon prints them (tetragon.md 2.3). */
+enum process_flag {
+	PROCESS_EXECVE = 1u << 0,
+	PROCESS_PROCFS = 1u << 1, /* already ran when weir started */
+	PROCESS_ERROR_ENVS = 1u << 2,
+	PROCESS_TRUNC_ARGS = 1u << 3,
+	PROCESS_MISS = 1u << 4, /* its fork was not seen, or could not be remembered */
+	PROCESS_ERROR_FILENAME = 1u << 5,
+	PROCESS_ERROR_ARGS = 1u << 6,
+	PROCESS_NO_CWD = 1u << 7,
+	PROCESS_ROOT_CWD = 1u << 8,
+	PROCESS_ERROR_CWD = 1u << 9,
+	PROCESS_CLONE = 1u << 10,
+	PROCESS_ERROR_CGROUP_NAME = 1u << 11,
+	PROCESS_IN_INIT_TREE = 1u << 12,
+	PROCESS_UNKNOWN = 1u << 13, /* nothing is known but pid and start */
+};
+
+/* How a binary got more rights than its caller, as bits. */
+enum privilege_source {
+	PRIVILEGES_SETUID = 1u << 0,
+	PRIVILEGES_SETGID = 1u << 1,
+	PRIVILEGES_FILE_CAP = 1u << 2,
+};
+
+/* Raw, borrowed for one call. Lists are elements ended by NUL. */
+struct process_draft {
+	struct process_key key, parent, replaced; /* pid 0: none */
+	uint32_t tid, nspid, auid, session_id;
+	uint32_t flags; /* enum process_flag */
+	struct credentials creds;
+	struct namespaces ns;
+	uint64_t cgroup_id, exe_ino;
+	uint32_t exe_dev, exe_nlink, exe_mode, exe_uid, exe_gid;
+	uint32_t privileges;		/* enum privilege_source */
+	uint32_t args_total, env_total; /* bytes there were, when truncated */
+	uint64_t start_wall_ns;
+	struct str filename; /* as given to execve; relative to cwd when it has no leading slash */
+	struct str exe;	     /* resolved */
+	struct str cwd, cgroup, args, env;
+	/* Filled by the enriching stages; borrowed from them. */
+	struct str user_name, container_id;
+};
+
+/* Bytes that go into an event as they are. */
+struct fragment {
+	char *p;
+	uint32_t n;
+};
+
+struct image {
+	uint32_t refs;
+	uint32_t alloc_bytes;	/* this block; the fragments are counted by image_bytes() */
+	struct redacted binary; /* absolute */
+	struct redacted exe;	/* resolved path of the file that runs */
+	struct redacted cwd;
+	struct redacted argv;	     /* list, element 0 included */
+	struct redacted arguments;   /* elements 1.. joined as Tetragon joins them */
+	struct redacted environment; /* list of KEY=VALUE */
+	struct redacted user_name, container_id, cgroup;
+	struct credentials creds;
+	struct namespaces ns;
+	struct redaction_outcome redaction;
+	uint64_t cgroup_id, exe_ino;
+	uint32_t exe_dev, exe_nlink, exe_mode;
+	uint32_t auid, session_id;
+	uint32_t privileges;
+	uint32_t args_total;
+	uint32_t text_defects; /* TEXT_DEFECT_*: fields whose bytes JSON can't carry */
+	struct fragment json;  /* members of the Process object that the image decides; no braces */
+};
+
+struct process {
+	uint32_t refs;
+	uint32_t flags; /* enum process_flag */
+	struct process_key key, parent_key;
+	struct process *parent; /* a reference; NULL: not known (or pid 0) */
+	struct image *image;	/* a reference; NULL with PROCESS_UNKNOWN */
+	uint64_t start_wall_ns;
+	uint32_t tid, nspid;
+	uint32_t live_children; /* for the table: processes whose parent this is */
+	bool exited;
+	struct fragment
+		json; /* members that the process decides: exec_id, pid, times, parent; no braces */
+	struct process *hash_next;	     /* owned by the table */
+	struct process *lru_prev, *lru_next; /* owned by the table */
+};
+
+struct pipeline;
+
+/* Redacts and copies the draft. NULL when out of memory. One reference. */
+WARN_UNUSED struct image *image_create(const struct process_draft *draft,
+				       struct redaction *redaction);
+void image_ref(struct image *image);
+void image_unref(struct image **image);
+/* Memory held, fragments included. */
+uint64_t image_bytes(const struct image *image);
