@@ -1,0 +1,19 @@
+/* collector/agent_reload.h: reading the configuration, at start and again while running. A reload
+ * validates everything first and then swaps whole; when anything is wrong, what ran goes on. */
+#pragma once
+
+#include "base/compiler.h"
+#include "base/errmsg.h"
+#include "collector/agent.h"
+#include "config/settings.h"
+
+struct agent;
+
+/* Loads, and lays the options over what was loaded; *settings_r borrows from both. */
+WARN_UNUSED int agent_load_settings(const struct agent_options *options,
+				    struct settings_document **doc_r, struct settings *settings_r,
+				    struct errmsg *em);
+/* SHA-256 of the file in hex; empty when there is none. */
+void agent_digest(const char *path, char digest_r[65]);
+/* Either way the outcome is logged and journaled as weir_config. */
+WARN_UNUSED int agent_reload(struct agent *agent, struct errmsg *em);

@@ -1,0 +1,142 @@
+#include "collector/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int read_line(const char *path, char *line, size_t size)
+{
+	FILE *file = fopen(path, "re");
+	int err = 0;
+
+	if (!file)
+		return -errno;
+	if (!fgets(line, (int)size, file))
+		err = -EIO;
+	fclose(file);
+	line[strcspn(line, "\n")] = '\0';
+	return err;
+}
+
+static void read_node_name(const char *configured, char *name, size_t size)
+{
+	const char *candidates[] = { configured, getenv("HUBBLE_NODE_NAME"), getenv("NODE_NAME") };
+
+	for (size_t i = 0; i < ARRAY_SIZE(candidates); i++) {
+		if (candidates[i] && *candidates[i]) {
+			snprintf(name, size, "%s", candidates[i]);
+			return;
+		}
+	}
+	if (gethostname(name, size) < 0)
+		snprintf(name, size, "localhost");
+	name[size - 1] = '\0';
+}
+
+/* 0 where the kernel has no such namespace. */
+static uint32_t namespace_inode(const char *name)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/1/ns/%s", name);
+	return stat(path, &st) < 0 ? 0 : (uint32_t)st.st_ino;
+}
+
+static void read_namespaces(struct namespaces *ns)
+{
+	*ns = (struct namespaces){
+		.uts = namespace_inode("uts"),
+		.ipc = namespace_inode("ipc"),
+		.mnt = namespace_inode("mnt"),
+		.pid = namespace_inode("pid"),
+		.pid_for_children = namespace_inode("pid_for_children"),
+		.net = namespace_inode("net"),
+		.time = namespace_inode("time"),
+		.time_for_children = namespace_inode("time_for_children"),
+		.cgroup = namespace_inode("cgroup"),
+		.user = namespace_inode("user"),
+	};
+}
+
+int host_read(const char *configured_name, struct host *host_r, struct errmsg *em)
+{
+	int err;
+
+	*host_r = (struct host){ 0 };
+	read_node_name(configured_name, host_r->node_name, sizeof(host_r->node_name));
+	err = read_line("/proc/sys/kernel/random/boot_id", host_r->boot_id,
+			sizeof(host_r->boot_id));
+	if (err || strlen(host_r->boot_id) != 36) {
+		errmsg_set(em, "/proc/sys/kernel/random/boot_id can't be read; is /proc mounted?");
+		return err ? err : -EIO;
+	}
+	read_namespaces(&host_r->ns);
+	return 0;
+}
+
+int host_make_directory(const char *path, mode_t mode, struct errmsg *em)
+{
+	char part[PATH_MAX];
+	size_t n = strlen(path);
+
+	if (n == 0 || n >= sizeof(part)) {
+		errmsg_set(em, "'%s' is not a usable directory name", path);
+		return -EINVAL;
+	}
+	for (size_t i = 1; i <= n; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		if (mkdir(part, i == n ? mode : 0755) < 0 && errno != EEXIST) {
+			int err = -errno;
+
+			errmsg_set(em, "%s: can't create the directory: %s", part, strerror(-err));
+			return err;
+		}
+	}
+	return 0;
+}
+
+int host_forwarder_group(const char *user, gid_t *gid_r, struct errmsg *em)
+{
+	const char *candidates[] = { "weir", "nobody" };
+	const struct passwd *pw;
+
+	if (*user) {
+		pw = getpwnam(user);
+		if (!pw) {
+			errmsg_set(em, "forwarder.user: there is no user '%s' on this host", user);
+			return -ENOENT;
+		}
+		*gid_r = pw->pw_gid;
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(candidates); i++) {
+		pw = getpwnam(candidates[i]);
+		if (pw) {
+			*gid_r = pw->pw_gid;
+			return 0;
+		}
+	}
+	errmsg_set(em, "this host has neither a user 'weir' nor 'nobody'; set forwarder.user");
+	return -ENOENT;
+}
+
+uint64_t host_resident_bytes(void)
+{
+	char line[128];
+	unsigned long long total, resident;
+
+	if (read_line("/proc/self/statm", line, sizeof(line)) < 0 ||
+	    sscanf(line, "%llu %llu", &total, &resident) != 2)
+		return 0;
+	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}

@@ -1,0 +1,179 @@
+#include "collector/status.h"
+
+#include "base/clock.h"
+#include "base/json_write.h"
+
+static void open_object(struct buf *out, const char *name)
+{
+	json_key(out, name);
+	buf_putc(out, '{');
+}
+
+static void write_metric(struct buf *out, const char *name, const metric_t *metric)
+{
+	json_field_u64(out, name, metric_get(metric));
+}
+
+static void write_losses(const struct metrics_collector *collector, enum event_kind kind,
+			 struct buf *out)
+{
+	open_object(out, "lost");
+	for (unsigned int cause = 0; cause < LOSS_CAUSES; cause++)
+		if (metric_get(&collector->lost[kind][cause]))
+			write_metric(out, loss_cause_name(cause), &collector->lost[kind][cause]);
+	buf_putc(out, '}');
+}
+
+/* The loss equation, kind by kind. */
+static void write_events(const struct metrics_collector *collector, struct buf *out)
+{
+	open_object(out, "events");
+	for (unsigned int kind = 0; kind < EVENT_KINDS; kind++) {
+		if (!metric_get(&collector->captured[kind]) &&
+		    !metric_get(&collector->journaled[kind]))
+			continue;
+		open_object(out, event_kind_name(kind));
+		write_metric(out, "captured", &collector->captured[kind]);
+		write_metric(out, "journaled", &collector->journaled[kind]);
+		write_metric(out, "filtered", &collector->filtered[kind]);
+		write_metric(out, "limited", &collector->limited[kind]);
+		write_losses(collector, kind, out);
+		buf_putc(out, '}');
+	}
+	buf_putc(out, '}');
+}
+
+static void write_journal(const struct metrics_collector *collector, struct buf *out)
+{
+	open_object(out, "journal");
+	write_metric(out, "first_seq", &collector->journal_first_seq);
+	write_metric(out, "last_seq", &collector->journal_last_seq);
+	write_metric(out, "size_bytes", &collector->journal_size_bytes);
+	write_metric(out, "segments", &collector->journal_segments);
+	write_metric(out, "memory_bytes", &collector->journal_memory_bytes);
+	write_metric(out, "write_errors", &collector->journal_write_errors);
+	write_metric(out, "dropped_records", &collector->journal_dropped_records);
+	buf_putc(out, '}');
+}
+
+static void write_kernel_side(const struct metrics_collector *collector, struct buf *out)
+{
+	open_object(out, "ring");
+	write_metric(out, "size_bytes", &collector->ring_bytes);
+	write_metric(out, "used_max_bytes", &collector->ring_used_max_bytes);
+	write_metric(out, "records", &collector->ring_records);
+	write_metric(out, "task_map_full", &collector->task_map_full);
+	write_metric(out, "socket_unknown", &collector->socket_unknown);
+	buf_putc(out, '}');
+	open_object(out, "processes");
+	write_metric(out, "entries", &collector->processes);
+	write_metric(out, "images", &collector->process_images);
+	write_metric(out, "bytes", &collector->process_bytes);
+	write_metric(out, "evictions", &collector->process_evictions);
+	write_metric(out, "lookups_missed", &collector->process_lookups_missed);
+	buf_putc(out, '}');
+}
+
+const char *output_state_name(enum output_state state)
+{
+	static const char *const names[] = {
+		[OUTPUT_STATE_STARTING] = "starting", [OUTPUT_STATE_UP] = "up",
+		[OUTPUT_STATE_WAITING] = "waiting",   [OUTPUT_STATE_HELD] = "held",
+		[OUTPUT_STATE_CLOSED] = "closed",
+	};
+
+	/* The forwarder wrote it: not trusted to be in range. */
+	return (unsigned int)state < ARRAY_SIZE(names) ? names[state] : "unknown";
+}
+
+/* Seconds between now and the newest event that the peer has acknowledged; 0 with nothing pending.
+ */
+static uint64_t lag_seconds(const struct status_source *source, const struct metrics_output *output,
+			    uint64_t pending)
+{
+	uint64_t acked_ns = metric_get(&output->acked_wall_ns);
+
+	if (!pending || !acked_ns || source->now_wall_ns < acked_ns)
+		return 0;
+	return (source->now_wall_ns - acked_ns) / NSEC_PER_SEC;
+}
+
+static void write_output(const struct status_source *source, const struct metrics_output *output,
+			 struct buf *out)
+{
+	uint64_t last = metric_get(&source->board->collector.journal_last_seq);
+	uint64_t acked = metric_get(&output->acked_seq), pending = last > acked ? last - acked : 0;
+	char error[METRICS_TEXT_BYTES];
+
+	json_comma(out);
+	buf_putc(out, '{');
+	json_field_string(out, "name",
+			  (struct str){ output->name, strnlen(output->name, METRICS_NAME_BYTES) });
+	json_field_string(out, "type",
+			  (struct str){ output->type, strnlen(output->type, METRICS_NAME_BYTES) });
+	json_field_string(out, "state", str_of(output_state_name(metric_get(&output->state))));
+	write_metric(out, "delivered", &output->delivered);
+	write_metric(out, "delivered_bytes", &output->delivered_bytes);
+	json_field_u64(out, "pending", pending);
+	json_field_u64(out, "lag_s", lag_seconds(source, output, pending));
+	write_metric(out, "acked_seq", &output->acked_seq);
+	write_metric(out, "skipped", &output->skipped);
+	write_metric(out, "rejected", &output->rejected);
+	write_metric(out, "missed", &output->missed);
+	write_metric(out, "retries", &output->retries);
+	write_metric(out, "reconnects", &output->reconnects);
+	metrics_output_last_error(output, error);
+	if (error[0])
+		json_field_string(out, "last_error", str_of(error));
+	buf_putc(out, '}');
+}
+
+static void write_outputs(const struct status_source *source, struct buf *out)
+{
+	const struct metrics_forwarder *forwarder = &source->board->forwarder;
+	uint32_t count = atomic_load(&forwarder->outputs);
+
+	if (count > METRICS_MAX_OUTPUTS)
+		count = METRICS_MAX_OUTPUTS;
+	json_key(out, "outputs");
+	buf_putc(out, '[');
+	for (uint32_t i = 0; i < count; i++)
+		write_output(source, &forwarder->output[i], out);
+	buf_putc(out, ']');
+}
+
+static void write_memory(const struct metrics_board *board, struct buf *out)
+{
+	open_object(out, "memory");
+	write_metric(out, "collector_bytes", &board->collector.resident_bytes);
+	write_metric(out, "forwarder_bytes", &board->forwarder.resident_bytes);
+	buf_putc(out, '}');
+}
+
+void status_write_json(const struct status_source *source, struct buf *out)
+{
+	const struct metrics_collector *collector = &source->board->collector;
+	uint64_t start_ns = metric_get(&collector->start_wall_ns);
+
+	buf_putc(out, '{');
+	json_field_string(out, "version", str_of(source->version));
+	json_field_string(out, "node_name", str_of(source->node_name));
+	json_field_string(out, "configuration",
+			  str_of(source->config_path ? source->config_path : ""));
+	json_field_time(out, "started", start_ns);
+	json_field_u64(out, "uptime_s",
+		       source->now_wall_ns > start_ns
+			       ? (source->now_wall_ns - start_ns) / NSEC_PER_SEC
+			       : 0);
+	json_field_u64(out, "events_per_s", source->events_per_s);
+	write_events(collector, out);
+	write_kernel_side(collector, out);
+	write_journal(collector, out);
+	write_memory(source->board, out);
+	json_field_bool(out, "forwarder_ready", metric_get(&source->board->forwarder.ready) != 0);
+	write_metric(out, "forwarder_starts", &collector->forwarder_starts);
+	write_metric(out, "config_reloads", &collector->config_reloads);
+	write_metric(out, "config_refusals", &collector->config_refusals);
+	write_outputs(source, out);
+	buf_putc(out, '}');
+}
