@@ -1,6 +1,6 @@
-/* pipeline/metrics.h: every counter of weir, in one table each for its name, its help and its
- * place. `weir status`, the Prometheus page, the stop event and docs/metrics.md read the same
- * table, so they can't differ.
+/* pipeline/metrics.h: every counter of weir. The Prometheus page and docs/metrics.md are made from
+ * one table of them (metrics_page.c), so they can't differ; `weir status` and the stop event read
+ * the same board.
  *
  * The collector and the forwarder each own one board in memory that both map (a memfd, made by
  * the collector before it starts the forwarder): one writes, the other reads. So counters live
@@ -31,10 +31,11 @@ struct metrics_collector {
 	metric_t filtered[EVENT_KINDS];
 	metric_t limited[EVENT_KINDS];
 	metric_t lost[EVENT_KINDS][LOSS_CAUSES];
-	metric_t journal_bytes, journal_size_bytes, journal_segments, journal_syncs,
-		journal_write_errors;
+	metric_t journal_bytes; /* written since the start */
+	metric_t journal_size_bytes, journal_segments, journal_syncs, journal_write_errors;
 	metric_t journal_last_seq, journal_first_seq, journal_memory_bytes, journal_dropped_records;
-	metric_t ring_bytes, ring_used_max_bytes, ring_drains, ring_records;
+	metric_t ring_bytes; /* its size */
+	metric_t ring_used_max_bytes, ring_drains, ring_records;
 	metric_t processes, process_bytes, process_evictions, process_lookups_missed,
 		process_images;
 	metric_t task_map_full, socket_unknown;
@@ -52,8 +53,10 @@ enum output_state {
 	OUTPUT_STATE_HELD,
 	OUTPUT_STATE_CLOSED
 };
+#define METRICS_OUTPUT_STATES (OUTPUT_STATE_CLOSED + 1)
 
-/* journaled = delivered + rejected + missed + pending (for the range this output covers). */
+/* journaled = delivered + skipped + rejected + missed + what is still to be read (for the range
+ * this output covers). */
 struct metrics_output {
 	char name[METRICS_NAME_BYTES];
 	char type[METRICS_NAME_BYTES];
@@ -101,16 +104,26 @@ static inline uint64_t metric_get(const metric_t *metric)
 	return atomic_load_explicit((metric_t *)metric, memory_order_relaxed);
 }
 
-/* A zeroed board in a memfd; *fd_r is for the other process. NULL: errno says why. */
+/* A zeroed board in a memfd of fixed size; *fd_r is for the other process and closed on exec until
+ * the caller says otherwise. NULL: errno says why. */
 WARN_UNUSED struct metrics_board *metrics_create(int *fd_r);
-/* Maps a board that another process made. */
+/* Maps a board that another process made; fd may be closed then. NULL: errno says why, EINVAL when
+ * it is no board of this layout, or could shrink under the reader. */
 WARN_UNUSED struct metrics_board *metrics_map(int fd);
 void metrics_unmap(struct metrics_board **board);
 
+/* For the owner of the output; a longer text is cut. Never waits. */
 void metrics_output_error(struct metrics_output *output, uint64_t wall_ns, struct str text);
-/* A consistent copy; empty when there was none. */
+/* A consistent copy that is fit for a terminal (utf8_take_visible); empty when there was none, or
+ * when the forwarder died while it wrote one. */
 void metrics_output_last_error(const struct metrics_output *output,
 			       char text_r[METRICS_TEXT_BYTES]);
+
+/* A name or a type of an output as the other process wrote it, at most n bytes, copied before it is
+ * looked at; the result lies in copy. */
+struct str metrics_text(const char *shared, char *copy, size_t n);
+/* "up" for OUTPUT_STATE_UP and so on; "unknown" for a number that is none of them. */
+const char *metrics_state_name(uint64_t state);
 
 /* The Prometheus text format, version 0.0.4. */
 void metrics_write_prometheus(const struct metrics_board *board, struct buf *out);
