@@ -27,7 +27,7 @@ bool buf_grow(struct buf *b, size_t n)
 	want = b->len + n;
 	cap = b->cap ? b->cap : BUF_FIRST_BYTES;
 	while (cap < want)
-		cap *= 2;
+		cap = cap > b->limit / 2 ? b->limit : cap * 2;
 	if (cap > b->limit)
 		cap = b->limit;
 	p = realloc(b->p, cap);
@@ -58,21 +58,29 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 		b->len += (size_t)n;
 }
 
-void buf_u64(struct buf *b, uint64_t v)
+/* Writes the digits of v so that they end at `end`; returns where they begin. */
+static char *digits_before(char *end, uint64_t v)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
-
 	do {
-		digits[--at] = (char)('0' + v % 10);
+		*--end = (char)('0' + v % 10);
 		v /= 10;
 	} while (v);
-	buf_put(b, digits + at, sizeof(digits) - at);
+	return end;
+}
+
+void buf_u64(struct buf *b, uint64_t v)
+{
+	char digits[20], *end = digits + sizeof(digits), *start = digits_before(end, v);
+
+	buf_put(b, start, (size_t)(end - start));
 }
 
 void buf_i64(struct buf *b, int64_t v)
 {
+	char digits[20], *end = digits + sizeof(digits), *start;
+
+	start = digits_before(end, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 	if (v < 0)
-		buf_putc(b, '-');
-	buf_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+		*--start = '-';
+	buf_put(b, start, (size_t)(end - start));
 }

@@ -67,6 +67,7 @@ static inline void buf_puts(struct buf *b, struct str s)
 /* Writes a string literal; its length is known to the compiler. */
 #define buf_lit(b, literal) buf_put((b), (literal), sizeof(literal) - 1)
 
+/* Needs room for one byte more than it writes, the terminator of vsnprintf(3). */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Decimal digits of v. */
 void buf_u64(struct buf *b, uint64_t v);

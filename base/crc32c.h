@@ -8,3 +8,5 @@
 /* CRC of n bytes, continuing from `crc` (0 at the start). crc32c(crc32c(0,a),b) is that of a then
  * b. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t n);
+/* The same without the instruction: what a processor that lacks it uses, and what tests compare. */
+uint32_t crc32c_table(uint32_t crc, const void *data, size_t n);

@@ -10,8 +10,9 @@
 /* 0: copied as it is; 1: \u00XX; 2: start of a multi-byte sequence; else the letter after the
  * backslash. */
 static const unsigned char escape_class[256] = {
-	[0x00 ... 0x07] = 1, ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n',  [0x0b] = 1,  ['\f'] = 'f',
-	['\r'] = 'r', [0x0e ... 0x1f] = 1, ['"'] = '"',  ['\\'] = '\\', [0x7f] = 1, [0x80 ... 0xff] = 2,
+	[0x00 ... 0x07] = 1, ['\b'] = 'b',  ['\t'] = 't', ['\n'] = 'n',
+	[0x0b] = 1,	     ['\f'] = 'f',  ['\r'] = 'r', [0x0e ... 0x1f] = 1,
+	['"'] = '"',	     ['\\'] = '\\', [0x7f] = 1,	  [0x80 ... 0xff] = 2,
 };
 
 /* Bytes from the start that need no look at all; eight at a time while none is special. */

@@ -35,6 +35,15 @@ void log_capture(void (*sink)(void *ctx, enum log_level level, const char *line)
 	logger.sink_ctx = ctx;
 }
 
+/* One message is one line: a peer's words or a file's name can't forge a second one, nor steer a
+ * terminal. */
+static void blank_controls(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = ' ';
+}
+
 void log_write(enum log_level level, const char *fmt, ...)
 {
 	char line[1024];
@@ -49,11 +58,12 @@ void log_write(enum log_level level, const char *fmt, ...)
 	gmtime_r(&ts.tv_sec, &tm);
 	n = strftime(line, sizeof(line), "%Y-%m-%dT%H:%M:%S", &tm);
 	n += (size_t)snprintf(line + n, sizeof(line) - n,
-			      ".%03ldZ %s[%d] %s: ", ts.tv_nsec / 1000000, logger.process,
+			      ".%03ldZ %.32s[%d] %s: ", ts.tv_nsec / 1000000, logger.process,
 			      (int)getpid(), level_names[level]);
 	va_start(ap, fmt);
 	vsnprintf(line + n, sizeof(line) - n, fmt, ap);
 	va_end(ap);
+	blank_controls(line + n);
 	if (logger.sink)
 		logger.sink(logger.sink_ctx, level, line);
 	else
@@ -62,7 +72,7 @@ void log_write(enum log_level level, const char *fmt, ...)
 
 bool log_limit_pass(struct log_limit *limit, uint64_t now_ns, uint64_t *suppressed_r)
 {
-	if (limit->last_ns && now_ns - limit->last_ns < LOG_LIMIT_NS) {
+	if (limit->last_ns && now_ns < limit->last_ns + LOG_LIMIT_NS) {
 		limit->suppressed++;
 		return false;
 	}

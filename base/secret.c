@@ -21,7 +21,8 @@ struct secret *secret_create(const void *bytes, size_t n)
 	(void)madvise(secret, map_bytes, MADV_DONTDUMP); /* advice: an old kernel may refuse */
 	secret->map_bytes = map_bytes;
 	secret->n = n;
-	memcpy(secret->bytes, bytes, n);
+	if (n)
+		memcpy(secret->bytes, bytes, n);
 	return secret;
 }
 

@@ -52,3 +52,16 @@ size_t utf8_valid_prefix(struct str s)
 	}
 	return at;
 }
+
+struct str utf8_take_visible(struct str *s)
+{
+	const unsigned char *p = (const unsigned char *)s->p;
+	size_t len = sequence_length(p, s->n);
+	bool control =
+		len == 1 ? p[0] < 0x20 || p[0] == 0x7f : len == 2 && p[0] == 0xc2 && p[1] < 0xa0;
+	struct str character = { s->p, len };
+
+	s->p += len ? len : 1;
+	s->n -= len ? len : 1;
+	return len && !control ? character : STR("\xef\xbf\xbd");
+}

@@ -10,3 +10,8 @@ static inline bool utf8_is_valid(struct str s)
 {
 	return utf8_valid_prefix(s) == s.n;
 }
+
+/* Takes the first character off s, which is not empty. What could move a cursor, end a line or
+ * break a decoder (the control characters C0, DEL and C1; a byte that is not UTF-8) comes back as
+ * U+FFFD; the rest borrows s. */
+struct str utf8_take_visible(struct str *s);
