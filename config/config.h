@@ -44,7 +44,8 @@ struct config_strings {
 struct config_item {
 	const char *name;
 	enum config_type type;
-	size_t offset;	   /* in the settings struct; for CONFIG_MAP of the embedded struct */
+	size_t offset; /* in the settings struct, also of items in a MAP; the MAP's own is not used
+			*/
 	const char *value; /* the default, as it would be written in YAML; NULL: required, unless
 			      `optional` */
 	bool optional;
@@ -87,13 +88,28 @@ const struct config_node *config_node_at(const struct config_node *node,
 struct str config_node_key(const struct config_node *mapping, size_t i);
 const struct config_node *config_node_get(const struct config_node *mapping,
 					  const char *key); /* NULL: absent */
+/* The key itself as a node, for messages about it. */
+const struct config_node *config_node_key_node(const struct config_node *mapping, size_t i);
+/* As written: ${NAME} is not put in. Empty for what is not a scalar. */
 struct str config_node_text(const struct config_node *scalar);
+/* The text with its variables put in, for modules that read a scalar themselves; free() it. */
+WARN_UNUSED int config_node_string(const struct config_node *scalar, char **text_r,
+				   struct errmsg *em);
 bool config_node_is_null(const struct config_node *node);
-/* Puts "FILE:LINE:COLUMN: " in front of a message about this node; returns -EINVAL. */
+/* Puts "FILE:LINE:COLUMN: " in front of a message about this node (NULL: nothing); returns
+ * -EINVAL. */
 int config_error(const struct config_node *node, struct errmsg *em, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 
 /* The manual of one table, in Markdown: a row per key with type, default, bounds and help. */
 void config_write_manual(const struct config_item *items, const char *prefix, struct buf *out);
+/* Name of the first item that differs between two settings read by this table and that is not
+ * `live`, with its section ("journal.directory"), in name_r; false: none. CONFIG_NODE and
+ * CONFIG_SECRET are not compared. */
+struct config_item_name {
+	char text[96];
+};
+bool config_restart_needed(const struct config_item *items, const void *running, const void *wanted,
+			   struct config_item_name *name_r);
 /* The nearest of the names to `written`, for "did you mean"; NULL when none is near. */
 const char *config_nearest(struct str written, const char *const *names, size_t n);

@@ -55,5 +55,15 @@ WARN_UNUSED int settings_load(const char *path, struct settings_document **doc_r
 			      struct errmsg *em);
 const struct settings *settings_of(const struct settings_document *doc);
 void settings_free(struct settings_document **doc);
-/* Names the first setting that differs and can't change while weir runs; NULL: none. */
+/* What options of the command line put over the file; NULL: not given. */
+struct settings_overrides {
+	const char *journal_directory, *state_directory, *control_socket;
+	const char *format; /* one stdout output in it; refused when the file has outputs */
+};
+/* Applied by `weir run` and by its `weir forward` alike, so that both see the same settings. On
+ * failure the document is as good as freed: use it no more. */
+WARN_UNUSED int settings_override(struct settings_document *doc,
+				  const struct settings_overrides *overrides, struct errmsg *em);
+/* Names the first setting that differs and can't change while weir runs ("journal.directory";
+ * good until this thread's next call); NULL: none. */
 const char *settings_restart_needed(const struct settings *running, const struct settings *wanted);
