@@ -336,6 +336,7 @@ static int fail_syntax(struct builder *b, struct str text)
 	const yaml_parser_t *parser = &b->parser;
 	const char *problem = parser->problem ? parser->problem : "not valid YAML";
 	yaml_mark_t mark = parser->problem_mark;
+	char begun[128] = "";
 
 	if (parser->error == YAML_MEMORY_ERROR)
 		return config_out_of_memory(b->em);
@@ -345,9 +346,11 @@ static int fail_syntax(struct builder *b, struct str text)
 			       "as \\xNN inside of double quotes");
 	if (is_tab_at(text, mark))
 		return fail_at(b, mark, "a tab can't be used to indent in YAML; use spaces");
-	errmsg_set(b->em, "%s:%zu:%zu: not valid YAML: %s%s%s; check the indentation and quotes",
-		   b->doc->name, mark.line + 1, mark.column + 1, problem,
-		   parser->context ? " " : "", parser->context ? parser->context : "");
+	if (parser->context)
+		snprintf(begun, sizeof(begun), " %.80s that begins in line %zu", parser->context,
+			 parser->context_mark.line + 1);
+	errmsg_set(b->em, "%s:%zu:%zu: not valid YAML: %s%s; check the indentation and quotes",
+		   b->doc->name, mark.line + 1, mark.column + 1, problem, begun);
 	return -EINVAL;
 }
 
