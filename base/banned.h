@@ -7,6 +7,12 @@
 #include <string.h>
 #include <time.h>
 
+/* The C library makes macros of some of them when it checks buffers. */
 #undef alloca
+#undef strcpy
+#undef strcat
+#undef strncpy
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat strncpy strtok sprintf vsprintf
 #pragma GCC poison atoi atol atoll gmtime localtime alloca

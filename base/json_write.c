@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 
-#include <time.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
@@ -15,13 +17,44 @@ static const unsigned char escape_class[256] = {
 	['"'] = '"',	     ['\\'] = '\\', [0x7f] = 1,	  [0x80 ... 0xff] = 2,
 };
 
-/* Bytes from the start that need no look at all; eight at a time while none is special. */
-static size_t plain_prefix(const unsigned char *p, size_t n)
+#ifdef __SSE2__
+/* Bit i is set where byte i of sixteen is special. As signed bytes those from 0x80 up are less than
+ * a space too. The instructions are part of every x86-64. */
+static unsigned int special_bytes(const unsigned char *p)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i control = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)),
+				       _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)));
+	__m128i quoting = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+				       _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+
+	return (unsigned int)_mm_movemask_epi8(_mm_or_si128(control, quoting));
+}
+
+/* Sixteen at a time; the last sixteen may overlap those before. */
+static size_t plain_blocks(const unsigned char *p, size_t n)
+{
+	unsigned int special;
+
+	if (n < 16)
+		return 0;
+	for (size_t at = 0; at < n; at += 16) {
+		if (at > n - 16)
+			at = n - 16;
+		special = special_bytes(p + at);
+		if (special)
+			return at + (unsigned int)__builtin_ctz(special);
+	}
+	return n;
+}
+#else
+/* Eight at a time while none is special. */
+static size_t plain_blocks(const unsigned char *p, size_t n)
 {
 	const uint64_t ones = 0x0101010101010101ull, highs = 0x8080808080808080ull;
 	size_t at = 0;
 
-	while (n - at >= 8) {
+	for (; n - at >= 8; at += 8) {
 		uint64_t w, quote, backslash, special;
 
 		memcpy(&w, p + at, 8);
@@ -31,8 +64,16 @@ static size_t plain_prefix(const unsigned char *p, size_t n)
 			  ((backslash - ones) & ~backslash) | w | (w + ones);
 		if (special & highs)
 			break;
-		at += 8;
 	}
+	return at;
+}
+#endif
+
+/* Bytes from the start that are copied as they are. */
+static size_t plain_prefix(const unsigned char *p, size_t n)
+{
+	size_t at = plain_blocks(p, n);
+
 	while (at < n && !escape_class[p[at]])
 		at++;
 	return at;
