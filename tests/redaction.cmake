@@ -1,0 +1,1 @@
+weir_unit_test(redaction LIBS weir_redaction)
