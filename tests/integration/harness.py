@@ -10,6 +10,7 @@ Environment: WEIR_BINARY, WEIR_ACTS (default: those under build/), WEIR_KEEP=1 k
 """
 
 import base64
+import calendar
 import collections
 import http.client
 import json
@@ -129,28 +130,26 @@ class Event:
     def pid(self):
         return self.process.get("pid")
 
-    def argv(self):
-        """The argument list without element 0, exact: from weir.argv when the joined string says
-        less. Elements as bytes."""
-        return argv_of(self)[1:]
-
     def __repr__(self):
         return f"<{self.kind} {json.dumps(self.body)[:400]}>"
 
 
 def argv_of(event):
+    """The argument list of a process_exec, byte for byte: from weir.argv where the joined string
+    says less, with the bytes of weir.raw where JSON can't carry them."""
     listed = event.weir.get("argv")
-    if listed is not None:
-        return [bytes_of(element) for element in listed]
-    joined = event.process.get("arguments", "")
-    return [event.process["binary"].encode()] + (joined.encode().split(b" ") if joined else [])
+    if listed is None:
+        joined = event.process.get("arguments", "")
+        return [event.process["binary"].encode()] + (joined.encode().split(b" ") if joined else [])
+    raw = event.weir.get("raw", {}).get("argv", {})
+    return [base64.b64decode(raw[str(i)]) if str(i) in raw else element.encode()
+            for i, element in enumerate(listed)]
 
 
-def bytes_of(value):
-    """Text, or {"base64": …} where JSON can't carry the bytes."""
-    if isinstance(value, dict):
-        return base64.b64decode(value["base64"])
-    return value.encode()
+def text_of(event, name):
+    """A string of the process, byte for byte."""
+    raw = event.weir.get("raw", {})
+    return base64.b64decode(raw[name]) if name in raw else event.process.get(name, "").encode()
 
 
 def exec_id_parts(exec_id):
@@ -165,7 +164,6 @@ def wall_seconds(timestamp):
     whole, _, fraction = timestamp[:-1].partition(".")
     check(len(fraction) in (0, 3, 6, 9), f"fraction of {timestamp}")
     parsed = time.strptime(whole, "%Y-%m-%dT%H:%M:%S")
-    import calendar
     return calendar.timegm(parsed) + (float("0." + fraction) if fraction else 0.0)
 
 
@@ -541,7 +539,7 @@ class Weir:
         """{kind: {captured, journaled, filtered, limited, lost: {cause: n}}} at the last stop."""
         stops = self.find("weir_stop")
         equal(len(stops), 1, "number of weir_stop")
-        return accounts_of(stops[0].body["events"])
+        return accounts_of_stop(stops[0])
 
     def check_session(self):
         """captured = journaled + filtered + limited + lost for each kind, and what was journaled
@@ -569,12 +567,16 @@ def line_of(event):
 
 
 def accounts_of(events):
-    """Numbers may be strings, as 64-bit ones are in Tetragon's JSON."""
-    def numbers(account):
-        return {name: {cause: int(n) for cause, n in value.items()} if name == "lost"
-                else int(value) for name, value in account.items()}
-    return {kind: merged({"captured": 0, "journaled": 0, "filtered": 0, "limited": 0, "lost": {}},
-                         numbers(account)) for kind, account in events.items()}
+    """{kind: account} of the status, with what is left out filled in."""
+    empty = {"captured": 0, "journaled": 0, "filtered": 0, "limited": 0, "lost": {}}
+    return {kind: merged(empty, {
+        name: {cause: int(n) for cause, n in value.items()} if name == "lost" else int(value)
+        for name, value in account.items() if name in empty}) for kind, account in events.items()}
+
+
+def accounts_of_stop(event):
+    """The same of a weir_stop, which has a row per kind."""
+    return accounts_of({row["kind"]: row for row in event.body["accounting"]})
 
 
 def check_balance(accounts, where):

@@ -48,7 +48,7 @@ class Peer:
 
 
 def with_cookie(weir, kind, cookie):
-    return weir.wait_event(kind, lambda e: e.body.get("cookie") == str(cookie),
+    return weir.wait_event(kind, lambda e: e.body.get("sock_cookie") == str(cookie),
                            f"{kind} of socket {cookie}")
 
 

@@ -47,8 +47,7 @@ def check_odd_name(weir, bench):
     name = os.fsencode(str(bench.directory)) + b'/new\nline "\xff'
     os.mkdir(name)
     event = event_in(weir, name)
-    recovered = harness.bytes_of(event.weir.get("cwd", event.process["cwd"]))
-    equal(recovered, name, "the bytes of the name")
+    equal(harness.text_of(event, "cwd"), name, "the bytes of the name")
 
 
 def check_deleted(weir, bench):

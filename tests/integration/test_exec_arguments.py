@@ -23,8 +23,9 @@ LISTS = {
 
 
 def joined(arguments):
-    """As Tetragon joins them."""
-    return " ".join(f'"{a.decode()}"' if b" " in a else a.decode() for a in arguments)
+    """As Tetragon joins them, with its quirk of a space before a quoted first one."""
+    words = [f'"{a.decode()}"' if b" " in a else a.decode() for a in arguments]
+    return (" " if words[0].startswith('"') and b" " in arguments[0] else "") + " ".join(words)
 
 
 def scenario(bench):
@@ -39,7 +40,8 @@ def scenario(bench):
         if name in ("two hundred", "none"):
             harness.check("argv" not in event.weir, f"a list nobody needs: {name}")
         harness.fields(event.process, {"flags": lambda f: "truncArgs" not in f}, name)
-        equal(argv_of(weir.exit_of(event)), argv, f"arguments at exit: {name}")
+        end = weir.exit_of(event)
+        equal(end.process.get("arguments"), event.process.get("arguments"), f"at exit: {name}")
 
     # Element 0 need not be the program's name.
     done = harness.run_ok([b"not\nthe \xff name", b"x"], executable=act("noop"))

@@ -24,13 +24,13 @@ def check_whole(weir, argv, what):
     event = weir.exec_of(harness.run_ok(argv).pid)
     equal(argv_of(event), argv, what)
     harness.check("truncArgs" not in event.process["flags"].split(), f"{what}: flagged")
-    harness.check("args_total" not in event.weir, f"{what}: a total that says nothing")
+    harness.check("argv_total_bytes" not in event.weir, f"{what}: a total that says nothing")
 
 
 def check_cut(weir, argv, what):
     event = weir.exec_of(harness.run_ok(argv).pid)
     harness.check("truncArgs" in event.process["flags"].split(), f"{what}: not flagged")
-    equal(int(event.weir["args_total"]), total_bytes(argv), f"{what}: bytes there were")
+    equal(int(event.weir["argv_total_bytes"]), total_bytes(argv), f"{what}: bytes there were")
     kept = b"\0".join(argv_of(event))
     original = b"\0".join(argv)
     harness.check(original.startswith(kept), f"{what}: not a beginning of what was given")

@@ -1,6 +1,6 @@
 """A thread that is not the leader executes another program. The kernel gives it the leader's id and
 ends the others: there is one process, one exec more, one exit, and no exit for the threads that the
-exec ended. Weir says which thread it was."""
+exec ended."""
 
 import harness
 from harness import act, equal
@@ -21,7 +21,6 @@ def scenario(bench):
     equal(second.process["binary"], act("noop"), "second binary")
     equal(second.process["arguments"], word, "arguments")
     equal(second.process["tid"], done.pid, "tid after the exec is the leader's")
-    equal(second.weir["exec_tid"], tid, "the thread that called execve")
     equal(second.process["flags"], "execve", "no clone came before it")
     equal(second.process["parent_exec_id"], first.process["exec_id"],
           "the image before it is its parent")

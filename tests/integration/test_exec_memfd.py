@@ -26,8 +26,7 @@ def scenario(bench):
     harness.check("/proc/self/fd/" in event.process["binary"]
                   or "/dev/fd/" in event.process["binary"], f"binary: {event.process['binary']}")
     check_nameless(event, "memory file")
-    harness.check("memfd:payload" in event.process["binary_properties"]["file"].get("path", ""),
-                  f"path of the memory file: {event.process['binary_properties']}")
+    harness.check("memfd:payload" in event.weir["exe"], f"the file that runs: {event.weir}")
     equal(harness.argv_of(event), [act("noop").encode(), word.encode()], "arguments")
 
     doomed = bench.copy_act("noop", "doomed")

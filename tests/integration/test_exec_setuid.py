@@ -38,7 +38,7 @@ def scenario(bench):
         equal(properties.get("privileges_changed"), privileges, f"{what}: privileges_changed")
         equal(properties.get("setuid"), 0 if mode & 0o4000 else None, f"{what}: setuid")
         equal(properties.get("setgid"), 0 if mode & 0o2000 else None, f"{what}: setgid")
-        effective = event.process["process_credentials"]["caps"].get("effective", [])
+        effective = event.process["cap"].get("effective", [])
         equal(bool(effective), euid == 0, f"{what}: effective capabilities {effective}")
 
     word = harness.marker()

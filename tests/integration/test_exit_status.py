@@ -22,6 +22,11 @@ def check_end(weir, pid, status, what):
     equal(len(exits), 1, f"{what}: exits")
     fields(exits[0].body, expected(status), what)
     equal(exits[0].process["tid"], pid, f"{what}: tid")
+    return exits[0]
+
+
+def cores_are_written(bench):
+    return any(path.name.startswith("core") for path in bench.directory.iterdir())
 
 
 def scenario(bench):
@@ -37,7 +42,9 @@ def scenario(bench):
             equal(done.status, -n, f"how {how} {n} really ended")
         if n == signal.SIGRTMIN:
             continue  # has no name of its own; that it balances is checked at the end
-        check_end(weir, done.pid, done.status, f"{how} {int(n)}")
+        end = check_end(weir, done.pid, done.status, f"{how} {int(n)}")
+        equal(end.weir.get("core_dumped", False), how == "core" and cores_are_written(bench),
+              f"core dump of {how} {int(n)}")
 
     with harness.Held(["exiter-held"], executable=act("hold")) as held:
         event = weir.exec_of(held.pid)

@@ -46,7 +46,7 @@ def check_delivery(weir):
 
 def weir_accounts(weir):
     stop = weir.find("weir_stop")[-1]
-    return harness.accounts_of(stop.body["events"])
+    return harness.accounts_of_stop(stop)
 
 
 def scenario(bench):

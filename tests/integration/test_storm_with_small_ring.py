@@ -35,7 +35,7 @@ def scenario(bench):
     check(accounts["process_exec"]["lost"]["ring_full"] >= COUNT - len(seen), "execs lost")
     for kind in ("process_exec", "process_exit"):
         said = sum(int(loss.body["count"]) for loss in weir.find("weir_loss")
-                   if loss.body.get("event") == kind)
+                   if loss.body.get("kind") == kind)
         equal(said, accounts[kind]["lost"].get("ring_full", 0), f"{kind}: reported against counted")
 
     # An exit whose exec was lost must not carry another's arguments.

@@ -47,7 +47,7 @@ def scenario(bench):
     accepts = weir.find("process_accept", lambda e: e.body.get("source_port") == listening["port"])
     equal(len(accepts), 1, "accepted connections")
     closes = weir.find("process_close", lambda e: e.body.get("source_port") == listening["port"])
-    equal([e.body["cookie"] for e in closes], [str(accepted["cookie"])], "closes of the server")
+    equal([e.body["sock_cookie"] for e in closes], [str(accepted["cookie"])], "closes of the server")
     weir.stop()
 
 

@@ -20,7 +20,7 @@ def refused(bench, weir, address, family):
     client("close")
     client.exit()
     weir.settle()
-    mine = [e.kind for e in weir.session() if e.body.get("cookie") == str(answer["cookie"])]
+    mine = [e.kind for e in weir.session() if e.body.get("sock_cookie") == str(answer["cookie"])]
     equal(mine, ["process_connect"], "events of that socket")
 
 

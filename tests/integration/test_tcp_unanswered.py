@@ -47,7 +47,7 @@ def scenario(bench):
     answer = client("connect-later", SILENT, 4711)
     equal(answer["errno"], errno.EINPROGRESS, "the connect is under way")
     weir.settle()
-    harness.check(not weir.find("process_connect", lambda e: e.body.get("cookie") ==
+    harness.check(not weir.find("process_connect", lambda e: e.body.get("sock_cookie") ==
                                 str(answer["cookie"])), "nothing is said before it is decided")
     client("close")
     event = with_cookie(weir, "process_connect", answer["cookie"])
@@ -57,7 +57,7 @@ def scenario(bench):
                         "error": lambda e: e}, "unanswered")
     equal(event.body["netns"], os.stat(f"/proc/{client.pid}/ns/net").st_ino, "network namespace")
     weir.settle()
-    mine = [e.kind for e in weir.session() if e.body.get("cookie") == str(answer["cookie"])]
+    mine = [e.kind for e in weir.session() if e.body.get("sock_cookie") == str(answer["cookie"])]
     equal(mine, ["process_connect"], "events of that socket")
     weir.stop()
 

@@ -1,0 +1,30 @@
+"""`weir run` without a configuration, its output a pipe: events come out as JSON, one a line, from
+weir_start to weir_stop; after the duration it ends by itself with status 0."""
+
+import subprocess
+
+import harness
+from harness import act, check, equal
+
+
+def scenario(bench):
+    child = subprocess.Popen(
+        [str(harness.BINARY), "run", "--duration", "3s", "--journal", str(bench.path("journal")),
+         "--state", str(bench.path("state")), "--socket", str(bench.path("control.sock"))],
+        stdout=subprocess.PIPE, stderr=open(bench.path("log"), "wb"))
+    bench.on_exit(lambda: (child.kill(), child.wait()) if child.poll() is None else None)
+    first = harness.Event(child.stdout.readline())
+    equal(first.kind, "weir_start", "the first event")
+    word = harness.marker()
+    events = []
+    while not any(e.process.get("arguments") == word for e in events):
+        harness.run_ok([act("noop"), word])
+        events.append(harness.Event(child.stdout.readline()))
+    events += [harness.Event(line) for line in child.stdout.read().splitlines()]
+    equal(child.wait(harness.WAIT_S), 0, f"exit status {bench.path('log').read_text()}")
+    equal(events[-1].kind, "weir_stop", "the last event")
+    harness.check_balance(harness.accounts_of_stop(events[-1]), "weir_stop")
+    check(first.json["node_name"], "a node name")
+
+
+harness.main(scenario)
