@@ -13,32 +13,35 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 SKIP_REASON = re.compile(r"^skipped:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
-SKIPPED_CASE = re.compile(r"^\[  SKIPPED \] (\w+)$", re.MULTILINE)
+SKIPPED_CASE = re.compile(r"^(?:skipped: (.+)\n)?\[  SKIPPED \] (\w+)$", re.MULTILINE)
 PASSED_NONE = re.compile(r"^\[  PASSED  \] 0 test\(s\)", re.MULTILINE)
 
 
-def reason_of(case, output):
-    """In the test's own words where it said any, else in ctest's."""
-    if said := SKIP_REASON.search(output):
-        return said[1].strip()
-    node = case.find("skipped")
-    return (node.get("message") if node is not None else "") or "no reason given"
+def message_of(case, kind):
+    node = case.find(kind)
+    return "" if node is None else node.get("message", "")
+
+
+def is_skip(case):
+    """By the test's own word (SKIP_RETURN_CODE and the like) or switched off. A test that could not
+    be started, a missing program, is "notrun" for ctest too: that is a failure."""
+    return message_of(case, "skipped").startswith("SKIP_") or case.get("status") == "disabled"
 
 
 def results_of_case(part, case):
     """Yields (outcome, name, reason) for one ctest test."""
     name = f"{part}: {case.get('name')}"
     output = case.findtext("system-out") or ""
-    if case.find("skipped") is not None or case.get("status") in ("notrun", "disabled"):
-        yield "skipped", name, reason_of(case, output)
+    if is_skip(case):
+        said = SKIP_REASON.search(output)
+        yield "skipped", name, said[1].strip() if said else message_of(case, "skipped")
         return
-    if case.find("failure") is not None or case.get("status") != "run":
-        node = case.find("failure")
-        yield "failed", name, (node.get("message") if node is not None else "") or "failed"
+    if case.get("status") != "run":
+        yield "failed", name, message_of(case, "failure") or message_of(case, "skipped")
         return
     skipped = SKIPPED_CASE.findall(output)
-    for test in skipped:
-        yield "skipped", f"{name}/{test}", "skipped by the test itself; see its output"
+    for reason, test in skipped:
+        yield "skipped", f"{name}/{test}", reason or "gave no reason"
     if not (skipped and PASSED_NONE.search(output)):
         yield "passed", name, ""
 

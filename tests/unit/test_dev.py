@@ -49,16 +49,24 @@ class Summary(unittest.TestCase):
                                  "1 passed, 0 failed, 1 skipped"])
 
     def test_skipped_cases_inside_a_program_count(self):
-        output = "[  SKIPPED ] test_x\n[  PASSED  ] 3 test(s).\n"
-        self.assertEqual(self.summarize([testcase("a", output=output)])[1][-1],
-                         "1 passed, 0 failed, 1 skipped")
+        output = "skipped: not root\n[  SKIPPED ] test_x\n[  PASSED  ] 3 test(s).\n"
+        self.assertEqual(self.summarize([testcase("a", output=output)])[1],
+                         ["skipped:", "  unit: a/test_x: not root",
+                          "1 passed, 0 failed, 1 skipped"])
         output = "[  SKIPPED ] test_x\n[  PASSED  ] 0 test(s).\n"
         self.assertEqual(self.summarize([testcase("a", output=output)])[1][-1],
                          "0 passed, 0 failed, 1 skipped")
 
+    def test_a_program_that_is_not_there_is_a_failure(self):
+        gone = testcase("gone", "notrun", '<skipped message="Unable to find executable"/>')
+        status, lines = self.summarize([testcase("a"), gone])
+        self.assertEqual(status, 1)
+        self.assertEqual(lines, ["failed:", "  unit: gone: Unable to find executable",
+                                 "1 passed, 1 failed, 0 skipped"])
+
     def test_what_was_not_run_is_not_passed(self):
-        status, lines = self.summarize([testcase("gone", "notrun"), testcase("off", "disabled")])
-        self.assertEqual((status, lines[-1]), (1, "0 passed, 0 failed, 2 skipped"))
+        status, lines = self.summarize([testcase("off", "disabled")])
+        self.assertEqual((status, lines[-1]), (1, "0 passed, 0 failed, 1 skipped"))
         self.assertEqual(self.summarize([testcase("odd", "surprise")])[0], 1)
 
     def test_no_tests_or_no_result_is_a_failure(self):
