@@ -475,7 +475,7 @@ static void agent_stop(struct agent *agent)
 		;
 	measure_kernel(agent);
 	pipeline_tick(agent->pipeline, true);
-	accounting_read(&agent->board->collector, &accounting);
+	status_accounting(&agent->board->collector, &accounting);
 	journal_notice(agent, KIND_WEIR_STOP, &accounting);
 	journal_close(&agent->journal, STOP_JOURNAL_MS);
 	supervisor_wake(agent->supervisor);

@@ -177,3 +177,15 @@ void status_write_json(const struct status_source *source, struct buf *out)
 	write_outputs(source, out);
 	buf_putc(out, '}');
 }
+
+void status_accounting(const struct metrics_collector *collector, struct accounting *accounting_r)
+{
+	for (unsigned int kind = 0; kind < EVENT_KINDS; kind++) {
+		accounting_r->captured[kind] = metric_get(&collector->captured[kind]);
+		accounting_r->journaled[kind] = metric_get(&collector->journaled[kind]);
+		accounting_r->filtered[kind] = metric_get(&collector->filtered[kind]);
+		accounting_r->limited[kind] = metric_get(&collector->limited[kind]);
+		for (unsigned int cause = 0; cause < LOSS_CAUSES; cause++)
+			accounting_r->lost[kind][cause] = metric_get(&collector->lost[kind][cause]);
+	}
+}
