@@ -60,23 +60,34 @@ struct loss_fields {
 	uint64_t count;	    /* 0: not known how many */
 	uint64_t first_wall_ns, last_wall_ns;
 	uint64_t first_seq, last_seq; /* 0: they never had one */
-	struct str key; /* rate limit: the bucket's key, already redacted text; else empty */
+	/* Rate limit: the bucket's key, already redacted text. KIND_NONE from the kernel: the
+	 * record type that is no event ("fork"). Else empty. */
+	struct str key;
+};
+
+/* The loss equation, one row per kind: captured = journaled + filtered + limited + sum of lost.
+ * A record that only feeds the process table (a fork; a process that already ran, when those are
+ * not delivered) is no event: it is captured and filtered under KIND_NONE. */
+struct accounting {
+	uint64_t captured[EVENT_KINDS], journaled[EVENT_KINDS];
+	uint64_t filtered[EVENT_KINDS], limited[EVENT_KINDS];
+	uint64_t lost[EVENT_KINDS][LOSS_CAUSES];
 };
 
 /* What weir says of itself. Text comes from weir and its configuration, never from a process. */
 struct notice_fields {
 	struct str version, config_digest, message;
 	bool refused; /* weir_config: kept what ran */
-	/* weir_stop: the loss equation at this moment, one entry per kind. */
+	/* weir_stop: the equation just before this event, which is not in it. Else NULL. */
 	const struct accounting *accounting;
 };
 
 struct event {
 	enum event_kind kind;
 	uint64_t time_wall_ns, time_boot_ns;
-	const struct process *process; /* NULL for weir's own events */
-	const struct process *parent;  /* NULL: not known */
-	uint32_t tid;
+	const struct process *process; /* NULL for weir's own events only */
+	const struct process *parent;  /* NULL: not known, or there is none (pid 1) */
+	uint32_t tid;		       /* the acting thread; 0: none acted */
 	uint8_t ancestors; /* how many of the chain above the parent to write; 0: none */
 	union {
 		uint32_t exit_code; /* as wait(2) shows it */
@@ -92,4 +103,5 @@ const char *event_kind_name(enum event_kind kind);
 const char *event_kind_filter_name(enum event_kind kind);
 /* KIND_NONE when no kind has that name, in either form. */
 enum event_kind event_kind_by_name(struct str name);
+/* As in JSON and in metric labels ("ring_full"). */
 const char *loss_cause_name(enum loss_cause cause);

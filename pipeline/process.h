@@ -60,6 +60,28 @@ enum privilege_source {
 	PRIVILEGES_FILE_CAP = 1u << 2,
 };
 
+/* What an image's text is like, as bits: what a JSON string can't carry, or a joined line hides.
+ * The first ones name the fields that are not valid UTF-8. */
+enum text_defect {
+	TEXT_DEFECT_BINARY = 1u << 0,
+	TEXT_DEFECT_EXE = 1u << 1,
+	TEXT_DEFECT_CWD = 1u << 2,
+	TEXT_DEFECT_ARGV = 1u << 3,
+	TEXT_DEFECT_ENVIRONMENT = 1u << 4,
+	TEXT_DEFECT_CGROUP = 1u << 5,
+	/* The argument list can't be told from `arguments`: an element is empty or holds a space, a
+	 * quote or a control character, or element 0 is not the name of the binary. */
+	TEXT_DEFECT_ARGUMENTS_LOSSY = 1u << 6,
+};
+
+/* Texts of which only a part was read and for which Tetragon has no flag, as bits. */
+enum text_truncation {
+	TRUNCATED_FILENAME = 1u << 0,
+	TRUNCATED_EXE = 1u << 1,
+	TRUNCATED_CWD = 1u << 2, /* leading components are missing */
+	TRUNCATED_ENVIRONMENT = 1u << 3,
+};
+
 /* Raw, borrowed for one call. Lists are elements ended by NUL. */
 struct process_draft {
 	struct process_key key, parent, replaced; /* pid 0: none */
@@ -71,6 +93,7 @@ struct process_draft {
 	uint32_t exe_dev, exe_nlink, exe_mode, exe_uid, exe_gid;
 	uint32_t privileges;		/* enum privilege_source */
 	uint32_t args_total, env_total; /* bytes there were, when truncated */
+	uint32_t truncated;		/* enum text_truncation */
 	uint64_t start_wall_ns;
 	struct str filename; /* as given to execve; relative to cwd when it has no leading slash */
 	struct str exe;	     /* resolved */
@@ -83,6 +106,13 @@ struct process_draft {
 struct fragment {
 	char *p;
 	uint32_t n;
+};
+
+/* What the processes and images of one table hold in memory, to the byte of what was asked of
+ * malloc. It outlives them. */
+struct memory_account {
+	uint64_t bytes;
+	uint64_t processes, images;
 };
 
 struct image {
@@ -103,8 +133,20 @@ struct image {
 	uint32_t auid, session_id;
 	uint32_t privileges;
 	uint32_t args_total;
-	uint32_t text_defects; /* TEXT_DEFECT_*: fields whose bytes JSON can't carry */
+	uint32_t truncated;    /* enum text_truncation */
+	uint32_t text_defects; /* enum text_defect */
+	uint32_t json_details; /* the encoder's: which details the fragment holds */
 	struct fragment json;  /* members of the Process object that the image decides; no braces */
+	struct memory_account *account; /* NULL until a table takes the image */
+};
+
+/* Which of the table's lists a process is in. */
+enum process_list {
+	PROCESS_OUTSIDE,   /* not in the table: evicted, or a stand-in */
+	PROCESS_LIVE,	   /* runs */
+	PROCESS_HELD,	   /* ended, and a process that runs was forked from it */
+	PROCESS_LINGERING, /* ended, and no such process is left */
+	PROCESS_LISTS,
 };
 
 struct process {
@@ -115,20 +157,34 @@ struct process {
 	struct image *image;	/* a reference; NULL with PROCESS_UNKNOWN */
 	uint64_t start_wall_ns;
 	uint32_t tid, nspid;
-	uint32_t live_children; /* for the table: processes whose parent this is */
-	bool exited;
 	struct fragment
 		json; /* members that the process decides: exec_id, pid, times, parent; no braces */
-	struct process *hash_next;	     /* owned by the table */
-	struct process *lru_prev, *lru_next; /* owned by the table */
+	struct memory_account *account;
+
+	/* The table's. */
+	uint32_t live_children; /* processes that run and whose parent this is */
+	uint8_t list;		/* enum process_list */
+	bool exited;		/* or replaced by an execve */
+	bool used;		/* looked up since the eviction last came by */
+	uint64_t ended_ns;	/* boot clock; when it ended, or when its last child did */
+	struct process *hash_next, *pid_next;
+	struct process *lru_prev, *lru_next;
 };
 
-struct pipeline;
-
-/* Redacts and copies the draft. NULL when out of memory. One reference. */
+/* Redacts and copies the draft, all in one block. NULL when out of memory. One reference.
+ * `binary` is made as Tetragon makes it: the path given to execve, made absolute by cwd; without
+ * one, the resolved path. */
 WARN_UNUSED struct image *image_create(const struct process_draft *draft,
 				       struct redaction *redaction);
 void image_ref(struct image *image);
 void image_unref(struct image **image);
 /* Memory held, fragments included. */
 uint64_t image_bytes(const struct image *image);
+/* Enters the image in an account, unless it is in one. */
+void image_adopt(struct image *image, struct memory_account *account);
+
+/* Keeps a copy of n bytes as a fragment and enters them in the account (NULL: none). When out of
+ * memory nothing is kept: the next event encodes again. */
+void fragment_keep(struct fragment *fragment, const char *bytes, size_t n,
+		   struct memory_account *account);
+void fragment_drop(struct fragment *fragment, struct memory_account *account);
