@@ -88,10 +88,9 @@ static void write_build(const struct family *family, const struct metrics_board 
 	buf_lit(out, "} 1\n");
 }
 
-/* Kind 0 stands for what was lost before its kind was known: a record that did not decode. */
-static struct str kind_label(unsigned int kind)
+static void put_kind(struct buf *out, unsigned int kind)
 {
-	return kind == KIND_NONE ? STR("unknown") : str_of(event_kind_name((enum event_kind)kind));
+	put_label(out, "kind", str_of(event_kind_name((enum event_kind)kind)));
 }
 
 static void write_by_kind(const struct family *family, const struct metrics_board *board,
@@ -102,7 +101,7 @@ static void write_by_kind(const struct family *family, const struct metrics_boar
 	for (unsigned int kind = 0; kind < EVENT_KINDS; kind++) {
 		buf_puts(out, str_of(family->name));
 		buf_putc(out, '{');
-		put_label(out, "kind", kind_label(kind));
+		put_kind(out, kind);
 		buf_putc(out, '}');
 		put_number(out, metric_get(&values[kind]));
 	}
@@ -118,7 +117,7 @@ static void write_by_kind_and_cause(const struct family *family, const struct me
 
 		buf_puts(out, str_of(family->name));
 		buf_putc(out, '{');
-		put_label(out, "kind", kind_label(i / LOSS_CAUSES));
+		put_kind(out, i / LOSS_CAUSES);
 		buf_putc(out, ',');
 		put_label(out, "cause", str_of(loss_cause_name(cause)));
 		buf_putc(out, '}');
@@ -365,7 +364,7 @@ static void write_manual_head(struct buf *out)
 		"    journaled = delivered + skipped + rejected + missed + still to be read\n\n"
 		"How far an output lags behind, in events:\n\n"
 		"    weir_journal_last_sequence - on() group_right weir_output_acked_sequence\n\n"
-		"The kind `unknown` counts what was lost before its kind could be told.\n");
+		"The kind `none` counts what was lost before its kind could be told.\n");
 }
 
 void metrics_write_manual(struct buf *out)
