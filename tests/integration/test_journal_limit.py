@@ -1,0 +1,78 @@
+"""The journal may take 4 MiB and the output is dead while more than that is written.
+
+With drop_oldest the oldest events go, the output is told how many in a weir_loss of cause
+journal_full when it is back, and delivers all the rest. With block nothing goes from the journal:
+weir stops taking events from the kernel, which counts what its ring has no room for; when the output
+is back all that was journaled is delivered, and the books balance."""
+
+import harness
+from harness import act, check, equal
+
+PADDING = "p" * 8000
+
+
+def start_with_dead_output(bench, when_full, name):
+    weir = bench.weir(start=False, name=name)
+    weir.grave = weir.out / "is-dead"
+    weir.config["journal"].update({"max_bytes": "4MiB", "segment_bytes": "1MiB",
+                                   "when_full": when_full})
+    weir.config["sensor"] = {"ring_bytes": "1MiB"}
+    weir.config["outputs"] = [
+        {"name": "events", "type": "fault", "accepted_path": str(weir.output_path),
+         "dead_while_exists": str(weir.grave), "retry": {"initial": "20ms", "max": "100ms"}}]
+    weir.write_config(weir.config)
+    weir.start()
+    weir.grave.touch()
+    return weir
+
+
+def write_until(weir, condition, what):
+    word = harness.marker("fill")
+
+    def reached():
+        weir.alive()
+        for _ in range(20):
+            harness.run_ok([act("noop"), word, PADDING])
+        return condition(weir.status())
+    harness.wait_until(reached, what, 60)
+
+
+def revive(weir):
+    """And wait for what happens after that."""
+    weir.grave.unlink()
+    after = harness.marker("after")
+    harness.wait_until(lambda: harness.run_ok([act("noop"), after]) and weir.find(
+        "process_exec", lambda e: e.process.get("arguments") == after), "delivery to go on")
+
+
+def drop_oldest(bench):
+    weir = start_with_dead_output(bench, "drop_oldest", "drop")
+    write_until(weir, lambda s: int(s["journal"]["dropped_records"]) > 200, "dropped records")
+    revive(weir)
+    losses = weir.find("weir_loss", lambda e: e.body["cause"] == "journal_full")
+    check(losses, "the output was told")
+    lost = sum(int(e.body["count"]) for e in losses)
+    equal(lost, int(weir.output_status()["missed"]), "told against counted")
+    weir.damaged = True
+    weir.stop()
+    seen = [e.seq for e in weir.session() if e not in losses]
+    whole = seen[-1] - seen[0] + 1
+    equal(len(seen) + lost, whole, "delivered and lost are all there were")
+    for loss in losses:
+        gone = range(int(loss.body["first_seq"]), int(loss.body["last_seq"]) + 1)
+        equal(len(gone), int(loss.body["count"]), "the range that is named")
+        check(not set(gone) & set(seen), "what is named lost was not delivered")
+
+
+def block(bench):
+    weir = start_with_dead_output(bench, "block", "block")
+    write_until(weir, lambda s: sum(a["lost"].get("ring_full", 0) for a in harness.accounts_of(
+        s["events"]).values()) > 50, "events that the kernel counts as lost")
+    equal(int(weir.status()["journal"]["dropped_records"]), 0, "dropped from the journal")
+    revive(weir)
+    check(weir.find("weir_loss", lambda e: e.body["cause"] == "ring_full"), "the loss is told")
+    equal(int(weir.output_status()["missed"]), 0, "missed by the output")
+    weir.stop()
+
+
+harness.main(drop_oldest, block)
