@@ -7,13 +7,17 @@
 #include "base/buf.h"
 #include "pipeline/journal_reader.h"
 
+#include <stdbool.h>
+
 struct format {
 	const char *name;
 	const char *help;
 	const char *content_type;
+	bool is_canonical; /* the bytes are the record's own JSON */
 	/* Appends the event. -EINVAL: this record can't be expressed (goes to the dead letters). */
 	WARN_UNUSED int (*write)(const struct journal_record *record, struct buf *out);
 };
 
+/* All formats there are, ended by NULL. */
 extern const struct format *const formats[];
 const struct format *format_by_name(const char *name);

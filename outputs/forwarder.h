@@ -5,7 +5,8 @@
  *
  * The collector talks to it over one socket pair, a byte a message: FORWARDER_WAKE (the journal
  * grew), FORWARDER_REOPEN (log files were rotated), FORWARDER_DRAIN (deliver what is there, then
- * exit). End of file means that the collector is gone: it drains, bounded, and exits. */
+ * exit). End of file means that the collector is gone: it drains, bounded, and exits. So does
+ * SIGTERM. */
 #pragma once
 
 #include "base/errmsg.h"
@@ -16,9 +17,10 @@ enum forwarder_message { FORWARDER_WAKE = 'w', FORWARDER_REOPEN = 'o', FORWARDER
 
 struct forwarder_settings {
 	const struct settings *settings;
-	int control_fd;		      /* its end of the socket pair */
-	struct metrics_board *board;  /* writes .forwarder, reads .collector */
-	uint64_t session_first_seq;   /* outputs with `start: now` begin no earlier than here */
+	int control_fd;		     /* its end of the socket pair */
+	struct metrics_board *board; /* writes .forwarder, reads .collector */
+	uint64_t session_first_seq;  /* outputs with `start: now` begin no earlier than here */
+	const char *format; /* for outputs that leave theirs at "auto"; NULL: what auto says */
 };
 
 /* Runs until told to drain. Returns an enum exit_code (cli/exit_code.h). */

@@ -1,8 +1,9 @@
 /* outputs/output.h: the contract between delivery and one destination.
  *
  * A destination speaks its protocol and says what happened. Delivery (outputs/delivery.h) owns
- * batching, retry, backoff, cursors, dead letters and metrics. Calls are made on the loop of the
- * forwarder and never wait. A destination is one file and one struct, listed in
+ * configuration, batching, retry, backoff, cursors, dead letters and metrics. Calls are made on the
+ * loop of the forwarder and never wait: what can only be done by waiting (a disk, a terminal) is
+ * done in a thread (outputs/worker.h). A destination is one file and one struct, listed in
  * outputs/outputs.c; formats are functions of their own (outputs/format.h). */
 #pragma once
 
@@ -10,9 +11,13 @@
 #include "base/errmsg.h"
 #include "outputs/batch.h"
 
+#include <stddef.h>
+#include <stdint.h>
+
 struct config_item;
 struct config_node;
 struct event_base;
+struct output_settings;
 
 enum output_verdict {
 	OUTPUT_SENT,	/* acknowledged, as far as the protocol can tell */
@@ -24,30 +29,49 @@ enum output_verdict {
 			try slowly */
 };
 
-/* Embedded as the first member of a destination's own struct. */
+/* Embedded as the first member of a destination's own struct; filled by delivery after open(). */
 struct output {
 	const struct output_type *type;
 	const char *name;	   /* as configured; owned by delivery */
 	struct delivery *delivery; /* for the calls below */
 };
 
+/* A path that a destination uses: its directory is made before privileges go, and the sandbox
+ * lets it through. */
+typedef void (*output_path_fn)(void *ctx, const char *path, bool is_written);
+
 struct output_type {
-	const char *name;		  /* as written in the configuration */
-	const char *help;		  /* a sentence for the manual */
-	const struct config_item *config; /* schema and defaults; also the source of the manual */
-	WARN_UNUSED int (*open)(const struct config_node *cfg, struct event_base *base,
+	const char *name; /* as written in the configuration */
+	const char *help; /* a sentence for the manual */
+	/* Schema and defaults of the destination's own keys; also the source of the manual. They
+	 * describe a struct whose first member is struct output_settings; the common keys
+	 * (outputs/output_settings.h) stand in the same mapping and are added by delivery. */
+	const struct config_item *config;
+	size_t settings_bytes;
+	/* Optional: what a schema can't say. cfg is for config_error(). */
+	int (*check)(const struct config_node *cfg, const struct output_settings *settings,
+		     struct errmsg *em);
+	/* Optional: names the paths it uses. */
+	void (*paths)(const struct output_settings *settings, output_path_fn visit, void *ctx);
+	/* Backstop: a batch that stays PENDING, or an output that stays BUSY, for longer is LOST.
+	 * 0: none, it waits on purpose (a paused terminal). */
+	uint64_t settle_timeout_ns;
+	/* settings outlive the output. */
+	WARN_UNUSED int (*open)(const struct output_settings *settings, struct event_base *base,
 				struct output **out_r, struct errmsg *em);
 	/* Delivery guarantees one batch at a time until it is settled. With SENT, LOST, REFUSED or
 	 * HELD the batch is delivery's again; with PENDING it is the destination's until
-	 * output_settled(). */
+	 * output_settled(). Verdicts set on single events count whatever the batch's verdict is. */
 	enum output_verdict (*send)(struct output *out, struct batch *batch);
-	void (*reopen)(
-		struct output *out); /* optional: file rotated, certificates changed, reload */
-	void (*close)(
-		struct output **out); /* a pending batch is dropped unsettled: it goes out again */
+	/* Optional: file rotated, certificates changed. */
+	void (*reopen)(struct output *out);
+	/* A pending batch is dropped unsettled: it goes out again. */
+	void (*close)(struct output **out);
 };
 
-/* What a destination tells delivery. em (may be NULL) is copied and shown as the last error. */
+/* What a destination tells delivery; safe from any callback, acted upon when that has returned.
+ * em (may be NULL) is copied and shown as the last error. batch NULL with LOST: the peer went
+ * away while nothing was in flight. */
 void output_settled(struct output *out, struct batch *batch, enum output_verdict verdict,
 		    const struct errmsg *em);
 void output_ready(struct output *out);

@@ -1,0 +1,243 @@
+/* outputs/delivery_fill.c: from the journal into a batch: what this output is to get, and the
+ * notices of what it can't get any more. */
+#include "outputs/delivery_internal.h"
+
+#include <errno.h>
+
+static void dead_letter_unformatted(struct delivery *d, struct flight *f,
+				    const struct journal_record *record)
+{
+	char id[64];
+	struct buf id_buf = buf_fixed(id, sizeof(id));
+	struct dead_letter letter = {
+		.time_wall_ns = clock_wall_ns(d->set.clock),
+		.seq = record->seq,
+		.output = str_of(d->set.output->name),
+		.reason = STR("the format can't express this event"),
+		.event = record->json,
+	};
+
+	buf_puts(&id_buf, record->boot_id);
+	buf_putc(&id_buf, '-');
+	buf_u64(&id_buf, record->seq);
+	letter.id = buf_str(&id_buf);
+	delivery_bury(d, &letter);
+	f->counts.rejected++;
+	loss_tally_add(&d->rejected, record->seq, record->time_wall_ns);
+}
+
+static void passed(struct flight *f, uint64_t seq, uint64_t wall_ns)
+{
+	f->last_seq = seq;
+	f->last_wall_ns = wall_ns;
+}
+
+/* False: the batch is full without it. */
+static bool take_record(struct delivery *d, struct flight *f, const struct journal_record *record)
+{
+	int err;
+
+	if (!(d->set.output->kinds & 1ull << record->kind)) {
+		f->counts.skipped++;
+		passed(f, record->seq, record->time_wall_ns);
+		return true;
+	}
+	err = batch_add(f->batch, record, d->set.output->format, false);
+	if (err == -ENOSPC || (err == -ENOMEM && batch_count(f->batch)))
+		return false;
+	if (err)
+		dead_letter_unformatted(d, f, record);
+	else if (batch_count(f->batch) == 1)
+		f->begun_ns = delivery_now(d);
+	passed(f, record->seq, record->time_wall_ns);
+	return true;
+}
+
+/* Notices are best effort: the counters have the loss already. */
+static void put_notice(struct delivery *d, struct flight *f, const struct journal_loss *loss)
+{
+	struct journal_record record;
+	uint64_t position = f->last_seq ? f->last_seq : d->acked_seq;
+
+	if (!loss_notice_write(&d->notice, d->set.encode, d->set.clock, loss, position, &record))
+		return;
+	if (batch_add(f->batch, &record, d->set.output->format, true) == 0 &&
+	    batch_count(f->batch) == 1)
+		f->begun_ns = delivery_now(d);
+}
+
+static void take_loss(struct delivery *d, struct flight *f, struct journal_loss *loss)
+{
+	if (loss->count == 0 && loss->last_seq >= loss->first_seq && loss->last_seq)
+		loss->count = loss->last_seq - loss->first_seq + 1;
+	f->counts.missed += loss->count;
+	put_notice(d, f, loss);
+	if (loss->last_seq > f->last_seq)
+		passed(f, loss->last_seq, loss->last_wall_ns);
+}
+
+static void put_rejected_notice(struct delivery *d, struct flight *f)
+{
+	struct journal_loss loss = {
+		.cause = LOSS_REJECTED,
+		.first_seq = d->rejected.first_seq,
+		.last_seq = d->rejected.last_seq,
+		.count = d->rejected.count,
+		.first_wall_ns = d->rejected.first_wall_ns,
+		.last_wall_ns = d->rejected.last_wall_ns,
+	};
+
+	if (d->rejected.count == 0 || (!d->draining && delivery_now(d) < d->notice_due_ns))
+		return;
+	put_notice(d, f, &loss);
+	d->rejected = (struct loss_tally){ 0 };
+	d->notice_due_ns = delivery_now(d) + NOTICE_INTERVAL_NS;
+}
+
+static void reader_failed(struct delivery *d, const struct errmsg *em)
+{
+	uint64_t now = delivery_now(d), suppressed;
+
+	journal_reader_close(&d->reader);
+	d->reader_wait_until_ns = now + READER_RETRY_NS;
+	if (log_limit_pass(&d->reader_log, now, &suppressed))
+		log_error("output %s: can't read the journal: %s (%llu more like this)",
+			  d->set.output->name, em->text, (unsigned long long)suppressed);
+}
+
+/* A journal that was made anew, or lost its unsynced tail with the power, counts from lower than a
+ * cursor of before: what is still to come is then what this session wrote. */
+static bool is_behind_cursor(struct delivery *d)
+{
+	uint64_t newest = journal_reader_newest(d->reader), session = d->set.session_first_seq;
+
+	return newest < d->read_seq && session && session - 1 < d->read_seq;
+}
+
+static int restart_reader(struct delivery *d, struct errmsg *em)
+{
+	log_warn(
+		"output %s: its cursor (%llu) is ahead of the journal: goes on with this session's "
+		"events (from %llu)",
+		d->set.output->name, (unsigned long long)d->read_seq,
+		(unsigned long long)d->set.session_first_seq);
+	journal_reader_close(&d->reader);
+	d->read_seq = d->set.session_first_seq - 1;
+	d->acked_seq = d->read_seq;
+	metric_set(&d->set.metrics->acked_seq, d->acked_seq);
+	return journal_reader_open(d->set.journal_directory, d->read_seq, &d->reader, em);
+}
+
+static bool open_reader(struct delivery *d)
+{
+	struct errmsg em = { "" };
+	int err;
+
+	if (d->reader)
+		return true;
+	if (delivery_now(d) < d->reader_wait_until_ns)
+		return false;
+	err = journal_reader_open(d->set.journal_directory, d->read_seq, &d->reader, &em);
+	if (!err && is_behind_cursor(d))
+		err = restart_reader(d, &em);
+	if (err)
+		reader_failed(d, &em);
+	return !err;
+}
+
+/* False: no more records now, or the batch is full. */
+static bool take_next(struct delivery *d, struct flight *f)
+{
+	struct journal_record record;
+	struct journal_loss loss = { 0 };
+	struct errmsg em = { "" };
+
+	switch (journal_reader_next(d->reader, &record, &loss, &em)) {
+	case JOURNAL_READ_RECORD:
+		d->read_seq = record.seq;
+		d->records_left--;
+		if (take_record(d, f, &record))
+			return true;
+		d->spare = record;
+		d->has_spare = true;
+		return false;
+	case JOURNAL_READ_LOSS:
+		d->records_left--;
+		if (loss.last_seq > d->read_seq)
+			d->read_seq = loss.last_seq;
+		take_loss(d, f, &loss);
+		return true;
+	case JOURNAL_READ_END:
+		d->is_at_end = true;
+		return false;
+	case JOURNAL_READ_ERROR:
+		reader_failed(d, &em);
+		return false;
+	}
+	return false;
+}
+
+static void begin(struct delivery *d, struct flight *f)
+{
+	f->state = FLIGHT_FILLING;
+	f->counts = (struct flight_counts){ 0 };
+	f->last_seq = 0;
+	f->last_wall_ns = 0;
+	put_rejected_notice(d, f);
+}
+
+uint64_t flight_due_ns(const struct delivery *d, const struct flight *f)
+{
+	if (batch_count(f->batch) == 0)
+		return DELIVERY_NEVER;
+	return d->draining ? 0 : f->begun_ns + d->set.output->batch.max_age_ns;
+}
+
+/* A batch goes out full, or old; what was only skipped moves the cursor without one. */
+static bool finish(struct delivery *d, struct flight *f)
+{
+	if (batch_is_full(f->batch) || d->has_spare || flight_due_ns(d, f) <= delivery_now(d)) {
+		f->parts[0] = f->batch;
+		batch_ref(f->batch);
+		f->part_count = 1;
+		f->state = FLIGHT_QUEUED;
+		return true;
+	}
+	if (batch_count(f->batch) == 0 && d->is_at_end) {
+		f->state = FLIGHT_DONE;
+		return f->last_seq || f->counts.missed;
+	}
+	return false;
+}
+
+static bool has_batch(struct delivery *d, struct flight *f)
+{
+	const struct output_settings *set = d->set.output;
+
+	if (f->batch && batch_reset(f->batch))
+		return true;
+	batch_unref(&f->batch); /* a destination still holds it */
+	f->batch = batch_create(set->batch.max_events, set->batch.max_bytes);
+	return f->batch;
+}
+
+bool flight_fill(struct delivery *d, struct flight *f)
+{
+	unsigned int before = d->records_left;
+
+	if (!open_reader(d))
+		return f->state == FLIGHT_FILLING && finish(d, f);
+	if (f->state == FLIGHT_FREE) {
+		if (!has_batch(d, f))
+			return false;
+		begin(d, f);
+	}
+	d->is_at_end = false;
+	if (d->has_spare) {
+		d->has_spare = false;
+		take_record(d, f, &d->spare);
+	}
+	while (d->records_left && !batch_is_full(f->batch) && take_next(d, f))
+		;
+	return finish(d, f) || d->records_left != before;
+}

@@ -1,0 +1,123 @@
+/* outputs/delivery_internal.h: what the files of delivery share: delivery.c (life, run loop),
+ * delivery_fill.c (journal to batch), delivery_verdict.c (what a verdict means), and nobody
+ * else. */
+#pragma once
+
+#include "base/log.h"
+#include "outputs/backoff.h"
+#include "outputs/dead_letters.h"
+#include "outputs/delivery.h"
+#include "outputs/loss_notice.h"
+#include "pipeline/journal_reader.h"
+
+/* Batches on their way at once. The order of acknowledgement is free, the cursor follows the
+ * oldest. */
+#define DELIVERY_WINDOW 1
+/* Halving a batch leaves one part per level, and a batch has at most 2^16 events. */
+#define FLIGHT_PARTS 18
+/* Work of one run, so that the others get their turn. */
+#define RUN_RECORDS 4096
+#define RUN_SENDS   8
+
+#define HELD_RETRY_NS	   (60 * NSEC_PER_SEC)
+#define READER_RETRY_NS	   NSEC_PER_SEC
+#define CURSOR_INTERVAL_NS (250 * NSEC_PER_MSEC)
+#define NOTICE_INTERVAL_NS (10 * NSEC_PER_SEC)
+
+enum flight_state {
+	FLIGHT_FREE,
+	FLIGHT_FILLING, /* takes records */
+	FLIGHT_QUEUED,	/* its top part is to be sent */
+	FLIGHT_PENDING, /* its top part is the destination's */
+	FLIGHT_DONE,	/* settled; waits for older ones */
+};
+
+/* Counted when the whole flight is settled, together with the cursor: so what a crash makes go out
+ * twice is counted once. */
+struct flight_counts {
+	uint64_t delivered, bytes, rejected, skipped, missed;
+};
+
+struct flight {
+	enum flight_state state;
+	struct batch *batch;		   /* kept and reused */
+	struct batch *parts[FLIGHT_PARTS]; /* still to be sent; the last one first */
+	size_t part_count;
+	uint64_t last_seq, last_wall_ns; /* where the cursor goes once it is settled; 0: nowhere */
+	uint64_t begun_ns;		 /* boot clock: its first event was put in */
+	uint64_t deadline_ns;		 /* while PENDING */
+	bool is_settled; /* the destination has answered; acted upon in the next run */
+	enum output_verdict verdict;
+	struct flight_counts counts;
+};
+
+struct delivery {
+	struct delivery_settings set;
+	struct output *out; /* NULL: closed */
+	struct journal_reader *reader;
+	struct journal_cursor *cursor;
+	struct backoff backoff;
+	struct dead_letters *letters; /* NULL until the first refusal */
+	struct flight window[DELIVERY_WINDOW];
+	size_t window_head, window_count;
+
+	uint64_t read_seq;	     /* last one taken from the journal */
+	uint64_t acked_seq;	     /* the cursor */
+	uint64_t cursor_seq;	     /* what the cursor file says */
+	uint64_t cursor_written_ns;  /* boot clock */
+	struct journal_record spare; /* read, but the batch was full; the reader's until it moves */
+	bool has_spare;
+	bool is_at_end;
+
+	uint64_t wait_until_ns; /* destination: no attempt before */
+	uint64_t reader_wait_until_ns;
+	uint64_t busy_since_ns; /* 0: not busy */
+	bool lost_while_idle;
+	bool was_open;
+	bool draining;
+	enum output_state state;
+	uint64_t down_since_ns; /* 0: not down */
+	struct errmsg error;	/* why, in the destination's words */
+
+	struct loss_tally rejected; /* not yet told in band */
+	uint64_t notice_due_ns;
+	struct loss_notice notice; /* the writer of notices */
+	struct log_limit reader_log, letter_log;
+
+	unsigned int records_left, sends_left; /* of this run */
+};
+
+static inline uint64_t delivery_now(const struct delivery *d)
+{
+	return clock_boot_ns(d->set.clock);
+}
+
+static inline struct flight *delivery_flight(struct delivery *d, size_t i)
+{
+	return &d->window[(d->window_head + i) % DELIVERY_WINDOW];
+}
+
+static inline struct batch *flight_part(const struct flight *f)
+{
+	return f->parts[f->part_count - 1];
+}
+
+/* delivery.c */
+void delivery_set_state(struct delivery *d, enum output_state state);
+void delivery_close_output(struct delivery *d);
+
+/* delivery_fill.c: reads from the journal into the flight; true when something was done. */
+bool flight_fill(struct delivery *d, struct flight *f);
+/* When a flight that fills is to go out although it is not full. */
+uint64_t flight_due_ns(const struct delivery *d, const struct flight *f);
+
+/* delivery_verdict.c */
+/* Puts an event into the dead letters; that they can't be written is logged and holds nothing up.
+ */
+void delivery_bury(struct delivery *d, const struct dead_letter *letter);
+/* The destination goes away with the top part: what it had settled of it counts, the rest is to be
+ * sent again. */
+void flight_take_back(struct delivery *d, struct flight *f);
+void flight_take_verdict(struct delivery *d, struct flight *f, enum output_verdict verdict);
+/* Closes the output and waits as long as the backoff says. */
+void delivery_lose(struct delivery *d);

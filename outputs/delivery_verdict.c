@@ -1,0 +1,238 @@
+/* outputs/delivery_verdict.c: what a destination's verdict means for its batch: the one place
+ * where verdicts become policy. */
+#include "outputs/delivery_internal.h"
+
+#include <errno.h>
+
+void delivery_bury(struct delivery *d, const struct dead_letter *letter)
+{
+	uint64_t suppressed, removed = 0;
+	struct errmsg em = { "" };
+	int err = -ENOMEM;
+
+	if (!d->letters)
+		d->letters = dead_letters_create(d->set.state_directory, d->set.output->name,
+						 d->set.output->dead_letters.max_bytes);
+	if (d->letters) {
+		removed = dead_letters_removed(d->letters);
+		err = dead_letters_append(d->letters, letter, &em);
+		removed = dead_letters_removed(d->letters) - removed;
+	}
+	if (!err && !removed)
+		return;
+	if (!log_limit_pass(&d->letter_log, delivery_now(d), &suppressed))
+		return;
+	if (err)
+		log_error("output %s: event %llu was refused and is not in the dead letters: %s "
+			  "(%llu more like this)",
+			  d->set.output->name, (unsigned long long)letter->seq, em.text,
+			  (unsigned long long)suppressed);
+	else
+		log_warn("output %s: the oldest dead letters were removed to stay below "
+			 "dead_letters.max_bytes (%llu times more)",
+			 d->set.output->name, (unsigned long long)suppressed);
+}
+
+static void bury_event(struct delivery *d, struct batch *part, size_t i)
+{
+	const struct batch_event *event = batch_event_at(part, i);
+	struct str reason = batch_reason(part, i);
+	char id[64];
+	struct buf id_buf = buf_fixed(id, sizeof(id));
+	struct dead_letter letter = {
+		.time_wall_ns = clock_wall_ns(d->set.clock),
+		.seq = event->seq,
+		.output = str_of(d->set.output->name),
+		.reason = reason.n ? reason : str_of(d->error.text),
+		.attempts = batch_attempts(part),
+		.event = batch_json(part, i),
+	};
+
+	batch_write_id(part, i, &id_buf);
+	letter.id = buf_str(&id_buf);
+	delivery_bury(d, &letter);
+}
+
+/* A notice is not one of the journal's events: it is in no count. A refused one tells nobody. */
+static void count_event(struct delivery *d, struct flight *f, const struct batch_event *event)
+{
+	if (event->notice)
+		return;
+	if (event->verdict == VERDICT_SENT) {
+		f->counts.delivered++;
+		f->counts.bytes += event->bytes;
+	} else {
+		f->counts.rejected++;
+		loss_tally_add(&d->rejected, event->seq, event->time_wall_ns);
+	}
+}
+
+/* Gives events without a verdict of their own `rest`. Returns how many are not settled. */
+static size_t apply_rest(struct batch *part, enum batch_event_verdict rest)
+{
+	size_t i, left = 0;
+
+	for (i = 0; i < batch_count(part); i++) {
+		struct batch_event *event = batch_event_at(part, i);
+
+		if (event->verdict == VERDICT_BATCH)
+			event->verdict = rest;
+		left += event->verdict == VERDICT_RETRY;
+	}
+	return left;
+}
+
+/* Counts and buries what is settled in the top part; what is not stays to be sent. */
+static void settle_part(struct delivery *d, struct flight *f, enum batch_event_verdict rest)
+{
+	struct batch *part = flight_part(f), *remaining = NULL;
+	size_t i, left = apply_rest(part, rest);
+
+	if (left == batch_count(part)) {
+		for (i = 0; i < left; i++)
+			batch_event_at(part, i)->verdict = VERDICT_BATCH;
+		return;
+	}
+	if (left) {
+		remaining = batch_part(part, 0, batch_count(part));
+		if (!remaining) { /* no memory: all of it again, nothing is counted yet */
+			for (i = 0; i < batch_count(part); i++)
+				batch_event_at(part, i)->verdict = VERDICT_BATCH;
+			return;
+		}
+	}
+	for (i = 0; i < batch_count(part); i++) {
+		if (batch_event_at(part, i)->verdict == VERDICT_RETRY)
+			continue;
+		if (batch_event_at(part, i)->verdict == VERDICT_REFUSED)
+			bury_event(d, part, i);
+		count_event(d, f, batch_event_at(part, i));
+	}
+	batch_unref(&f->parts[f->part_count - 1]);
+	if (remaining)
+		f->parts[f->part_count - 1] = remaining;
+	else
+		f->part_count--;
+}
+
+static bool has_event_verdicts(struct batch *part)
+{
+	size_t i;
+
+	for (i = 0; i < batch_count(part); i++)
+		if (batch_event_at(part, i)->verdict != VERDICT_BATCH)
+			return true;
+	return false;
+}
+
+/* The peer said no to the whole without saying to which: the halves will tell. */
+static bool bisect(struct flight *f)
+{
+	struct batch *part = flight_part(f), *second, *first;
+	size_t n = batch_count(part);
+
+	first = batch_part(part, 0, n / 2);
+	second = batch_part(part, n / 2, n - n / 2);
+	if (!first || !second || f->part_count == FLIGHT_PARTS) {
+		batch_unref(&first);
+		batch_unref(&second);
+		return false;
+	}
+	batch_unref(&f->parts[f->part_count - 1]);
+	f->parts[f->part_count - 1] = second;
+	f->parts[f->part_count++] = first;
+	return true;
+}
+
+static void retry_later(struct delivery *d)
+{
+	metric_add(&d->set.metrics->retries, 1);
+	d->wait_until_ns = delivery_now(d) + backoff_next(&d->backoff);
+	delivery_set_state(d, OUTPUT_STATE_WAITING);
+}
+
+static void take_sent(struct delivery *d, struct flight *f)
+{
+	size_t parts = f->part_count;
+	bool asked_again;
+
+	settle_part(d, f, VERDICT_SENT);
+	asked_again = f->part_count == parts;
+	if (asked_again) { /* it took some and wants the others later */
+		retry_later(d);
+		return;
+	}
+	backoff_reset(&d->backoff);
+	metric_add(&d->set.metrics->batches, 1);
+	delivery_set_state(d, OUTPUT_STATE_UP);
+}
+
+static void take_refused(struct delivery *d, struct flight *f)
+{
+	struct batch *part = flight_part(f);
+
+	if (has_event_verdicts(part)) {
+		size_t before = batch_count(part);
+
+		settle_part(d, f, VERDICT_RETRY);
+		if (f->part_count && batch_count(flight_part(f)) == before)
+			retry_later(d); /* every single one later: it said no to none */
+	} else if (batch_count(part) == 1) {
+		settle_part(d, f, VERDICT_REFUSED);
+	} else if (!bisect(f)) {
+		retry_later(d);
+	}
+}
+
+void delivery_lose(struct delivery *d)
+{
+	if (!d->error.text[0])
+		errmsg_set(&d->error, "the peer is gone");
+	delivery_close_output(d);
+	retry_later(d);
+}
+
+static void hold(struct delivery *d)
+{
+	metric_add(&d->set.metrics->retries, 1);
+	d->wait_until_ns = delivery_now(d) + HELD_RETRY_NS;
+	delivery_set_state(d, OUTPUT_STATE_HELD);
+}
+
+void flight_take_back(struct delivery *d, struct flight *f)
+{
+	settle_part(d, f, VERDICT_RETRY);
+	f->state = f->part_count ? FLIGHT_QUEUED : FLIGHT_DONE;
+}
+
+void flight_take_verdict(struct delivery *d, struct flight *f, enum output_verdict verdict)
+{
+	uint64_t timeout = d->set.output->output_type->settle_timeout_ns;
+
+	f->state = FLIGHT_QUEUED;
+	switch (verdict) {
+	case OUTPUT_SENT:
+		take_sent(d, f);
+		break;
+	case OUTPUT_PENDING:
+		f->state = FLIGHT_PENDING;
+		f->deadline_ns = timeout ? delivery_now(d) + timeout : DELIVERY_NEVER;
+		break;
+	case OUTPUT_BUSY:
+		d->busy_since_ns = delivery_now(d) ? delivery_now(d) : 1;
+		break;
+	case OUTPUT_LOST:
+		settle_part(d, f, VERDICT_RETRY);
+		delivery_lose(d);
+		break;
+	case OUTPUT_REFUSED:
+		take_refused(d, f);
+		break;
+	case OUTPUT_HELD:
+		settle_part(d, f, VERDICT_RETRY);
+		hold(d);
+		break;
+	}
+	if (f->part_count == 0)
+		f->state = FLIGHT_DONE;
+}

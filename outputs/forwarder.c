@@ -1,0 +1,562 @@
+#include "outputs/forwarder.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/exit_code.h"
+#include "outputs/delivery.h"
+#include "outputs/metrics_server.h"
+#include "outputs/sandbox.h"
+#include "outputs/state_directory.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define POLL_NS	       (200 * NSEC_PER_MSEC) /* wake-ups may be lost */
+#define HOUSEKEEPING_S 1
+/* The one before may take its whole drain timeout. */
+#define LOCK_MARGIN_MS 5000
+
+struct forwarder;
+
+struct forwarder_output {
+	struct forwarder *forwarder;
+	struct delivery *delivery;
+	struct event *run; /* timer: when to run it next */
+};
+
+struct forwarder {
+	const struct forwarder_settings *set;
+	struct outputs_list list;
+	struct forwarder_output outputs[METRICS_MAX_OUTPUTS];
+	size_t output_count;
+	struct event_base *base;
+	struct event *control, *terminate, *drain_timeout, *housekeeping;
+	struct metrics_server *metrics;
+	struct clock clock;
+	struct encode_settings encode;
+	char host_name[256], boot_id[37];
+	struct sandbox_user user;
+	bool has_user;
+	int lock_fd, statm_fd;
+	bool draining;
+};
+
+/* ---- Before privileges go ---- */
+
+static void read_boot_id(char boot_id_r[37])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	memset(boot_id_r, 0, 37);
+	if (fd < 0)
+		return;
+	if (read(fd, boot_id_r, 36) != 36)
+		boot_id_r[0] = '\0';
+	close(fd);
+}
+
+/* As the collector names the node, for notices that this process writes. */
+static void fill_encode(struct forwarder *fw)
+{
+	const struct settings *settings = fw->set->settings;
+	const char *name = settings->node_name;
+
+	if (!name || !*name)
+		name = getenv("NODE_NAME");
+	if (!name || !*name) {
+		if (gethostname(fw->host_name, sizeof(fw->host_name) - 1) != 0)
+			fw->host_name[0] = '\0';
+		name = fw->host_name;
+	}
+	read_boot_id(fw->boot_id);
+	fw->encode = (struct encode_settings){
+		.node_name = str_of(name),
+		.cluster_name = str_of(settings->cluster_name ? settings->cluster_name : ""),
+		.boot_id = str_of(fw->boot_id),
+	};
+}
+
+static int read_outputs(struct forwarder *fw, struct errmsg *em)
+{
+	const struct format *format = NULL;
+	size_t i;
+	int err = outputs_list_read(fw->set->settings->outputs, &fw->list, em);
+
+	if (err)
+		return err;
+	if (fw->set->format && strcmp(fw->set->format, "auto") != 0) {
+		format = format_by_name(fw->set->format);
+		if (!format) {
+			errmsg_set(em, "unknown format %s", fw->set->format);
+			return -EINVAL;
+		}
+	}
+	for (i = 0; format && i < fw->list.n; i++)
+		if (strcmp(fw->list.v[i]->format_name, "auto") == 0)
+			fw->list.v[i]->format = format;
+	return 0;
+}
+
+struct path_list {
+	struct forwarder *fw;
+	struct sandbox_path v[4 * METRICS_MAX_OUTPUTS];
+	char parents[4 * METRICS_MAX_OUTPUTS][PATH_MAX];
+	size_t n;
+	bool overflow;
+	int err;
+	struct errmsg *em;
+};
+
+static void add_path(struct path_list *paths, const char *path, bool is_written)
+{
+	if (paths->n == ARRAY_SIZE(paths->v))
+		paths->overflow = true;
+	else
+		paths->v[paths->n++] = (struct sandbox_path){ path, is_written };
+}
+
+/* An output's path: its directory, since files are rotated and made anew in it. */
+static void visit_path(void *ctx, const char *path, bool is_written)
+{
+	struct path_list *paths = ctx;
+	const char *slash = strrchr(path, '/');
+	char *parent;
+
+	if (is_written && !paths->err)
+		paths->err = state_directory_make_parent(
+			path, paths->fw->has_user ? &paths->fw->user : NULL, paths->em);
+	if (!slash || paths->n == ARRAY_SIZE(paths->v)) {
+		paths->overflow |= slash != NULL;
+		return;
+	}
+	parent = paths->parents[paths->n];
+	snprintf(parent, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	add_path(paths, parent, is_written);
+}
+
+/* What a process needs to look up names, time zones and certificates. */
+static const char *const system_paths[] = {
+	"/etc/hosts",		"/etc/resolv.conf", "/etc/nsswitch.conf",
+	"/etc/gai.conf",	"/etc/services",    "/etc/host.conf",
+	"/etc/localtime",	"/etc/ssl",	    "/etc/pki",
+	"/usr/share/zoneinfo",	"/usr/lib/ssl",	    "/usr/share/ca-certificates",
+	"/run/systemd/resolve",
+};
+
+static int collect_paths(struct forwarder *fw, struct path_list *paths)
+{
+	const struct settings *settings = fw->set->settings;
+	size_t i;
+
+	add_path(paths, settings->journal.directory, false);
+	add_path(paths, settings->forwarder.state_directory, true);
+	for (i = 0; i < ARRAY_SIZE(system_paths); i++)
+		add_path(paths, system_paths[i], false);
+	for (i = 0; i < fw->list.n; i++)
+		if (fw->list.v[i]->output_type->paths)
+			fw->list.v[i]->output_type->paths(fw->list.v[i], visit_path, paths);
+	if (paths->overflow && !paths->err) {
+		errmsg_set(paths->em, "the outputs use too many paths");
+		paths->err = -E2BIG;
+	}
+	return paths->err;
+}
+
+static int enter_sandbox(struct forwarder *fw, struct errmsg *em)
+{
+	struct path_list *paths = calloc(1, sizeof(*paths));
+	struct sandbox_settings sandbox = { .user = fw->has_user ? &fw->user : NULL };
+	int err;
+
+	if (!paths)
+		return -ENOMEM;
+	paths->fw = fw;
+	paths->em = em;
+	err = collect_paths(fw, paths);
+	sandbox.paths = paths->v;
+	sandbox.path_count = paths->n;
+	if (!err)
+		err = sandbox_enter(&sandbox, em);
+	free(paths);
+	return err;
+}
+
+static int take_state_directory(struct forwarder *fw, struct errmsg *em)
+{
+	const struct settings *settings = fw->set->settings;
+	const struct sandbox_user *user = fw->has_user ? &fw->user : NULL;
+	unsigned int timeout_ms =
+		settings->forwarder.drain_timeout_ns / NSEC_PER_MSEC + LOCK_MARGIN_MS;
+	int err = state_directory_make(settings->forwarder.state_directory, user, em);
+
+	if (err)
+		return err;
+	return state_directory_lock(settings->forwarder.state_directory, user, timeout_ms,
+				    &fw->lock_fd, em);
+}
+
+static int prepare(struct forwarder *fw, struct errmsg *em)
+{
+	int err = 0;
+
+	if (geteuid() == 0) {
+		err = sandbox_find_user(fw->set->settings->forwarder.user, &fw->user, em);
+		fw->has_user = !err;
+	}
+	if (!err)
+		err = take_state_directory(fw, em);
+	if (err)
+		return err;
+	tzset(); /* reads its file while it can */
+	fill_encode(fw);
+	fw->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	err = enter_sandbox(fw, em);
+	if (err)
+		errmsg_prefix(em, "sandbox");
+	return err;
+}
+
+/* ---- The loop ---- */
+
+static void run_after(struct forwarder_output *output, uint64_t next_ns)
+{
+	uint64_t now = clock_boot_ns(&output->forwarder->clock);
+	uint64_t wait = next_ns > now ? next_ns - now : 0;
+	struct timeval tv;
+
+	if (wait > POLL_NS)
+		wait = POLL_NS;
+	/* Rounded up: a timer that fires early would only be set again. */
+	wait = (wait + 999) / 1000;
+	tv = (struct timeval){ wait / 1000000, wait % 1000000 };
+	if (evtimer_add(output->run, &tv) != 0) {
+		log_error("forwarder: no memory for a timer");
+		event_base_loopbreak(output->forwarder->base);
+	}
+}
+
+static void on_run(evutil_socket_t fd, short what, void *arg)
+{
+	struct forwarder_output *output = arg;
+
+	run_after(output, delivery_run(output->delivery));
+}
+
+/* The destination has said something: not from within its callback. */
+static void wake_output(void *arg)
+{
+	struct forwarder_output *output = arg;
+
+	event_active(output->run, EV_TIMEOUT, 1);
+}
+
+static void wake_all(struct forwarder *fw)
+{
+	size_t i;
+
+	for (i = 0; i < fw->output_count; i++)
+		wake_output(&fw->outputs[i]);
+}
+
+static void stop_loop(evutil_socket_t fd, short what, void *arg)
+{
+	struct forwarder *fw = arg;
+
+	log_warn("drain timeout: what is left is delivered at the next start");
+	event_base_loopbreak(fw->base);
+}
+
+static void start_drain(struct forwarder *fw)
+{
+	uint64_t timeout = fw->set->settings->forwarder.drain_timeout_ns;
+	struct timeval tv = { timeout / NSEC_PER_SEC, timeout % NSEC_PER_SEC / 1000 };
+	size_t i;
+
+	if (fw->draining)
+		return;
+	fw->draining = true;
+	event_del(fw->control); /* its end of file would be readable for ever */
+	for (i = 0; i < fw->output_count; i++)
+		delivery_drain(fw->outputs[i].delivery);
+	wake_all(fw);
+	if (evtimer_add(fw->drain_timeout, &tv) != 0)
+		event_base_loopbreak(fw->base);
+}
+
+static void take_message(struct forwarder *fw, char message)
+{
+	size_t i;
+
+	switch ((unsigned char)message) {
+	case FORWARDER_WAKE:
+		wake_all(fw);
+		break;
+	case FORWARDER_REOPEN:
+		for (i = 0; i < fw->output_count; i++)
+			delivery_reopen(fw->outputs[i].delivery);
+		break;
+	case FORWARDER_DRAIN:
+		start_drain(fw);
+		break;
+	}
+}
+
+static void on_control(evutil_socket_t fd, short what, void *arg)
+{
+	struct forwarder *fw = arg;
+	char messages[64];
+	ssize_t i, n = recv(fd, messages, sizeof(messages), MSG_DONTWAIT);
+	bool woken = false;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		start_drain(fw);
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		if (messages[i] == FORWARDER_WAKE && woken)
+			continue;
+		woken |= messages[i] == FORWARDER_WAKE;
+		take_message(fw, messages[i]);
+	}
+}
+
+static void on_terminate(evutil_socket_t fd, short what, void *arg)
+{
+	start_drain(arg);
+}
+
+static bool is_drained(const struct forwarder *fw)
+{
+	size_t i;
+
+	for (i = 0; i < fw->output_count; i++)
+		if (!delivery_is_drained(fw->outputs[i].delivery))
+			return false;
+	return fw->draining;
+}
+
+static void read_resident(struct forwarder *fw)
+{
+	char text[128];
+	ssize_t n = fw->statm_fd < 0 ? -1 : pread(fw->statm_fd, text, sizeof(text) - 1, 0);
+	char *second;
+
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	second = strchr(text, ' ');
+	if (second)
+		metric_set(&fw->set->board->forwarder.resident_bytes,
+			   strtoull(second, NULL, 10) * sysconf(_SC_PAGESIZE));
+}
+
+static void on_housekeeping(evutil_socket_t fd, short what, void *arg)
+{
+	struct forwarder *fw = arg;
+
+	read_resident(fw);
+	if (fw->metrics)
+		metrics_server_watch(fw->metrics);
+}
+
+static struct metrics_output *find_slot(struct metrics_forwarder *board, const char *name,
+					size_t *slot_r)
+{
+	size_t i, n = atomic_load(&board->outputs);
+
+	for (i = 0; i < n && i < METRICS_MAX_OUTPUTS; i++) {
+		if (strncmp(board->output[i].name, name, METRICS_NAME_BYTES) == 0) {
+			*slot_r = i;
+			return &board->output[i];
+		}
+	}
+	return NULL;
+}
+
+/* Counters outlive a restart of the forwarder: an output finds its own by name. One that is not
+ * configured any more makes room when it must. */
+static struct metrics_output *take_slot(struct forwarder *fw, const struct output_settings *output)
+{
+	struct metrics_forwarder *board = &fw->set->board->forwarder;
+	size_t i, n = atomic_load(&board->outputs);
+	struct metrics_output *slot = find_slot(board, output->name, &i);
+
+	if (slot)
+		return slot;
+	for (i = 0; n >= METRICS_MAX_OUTPUTS && i < METRICS_MAX_OUTPUTS; i++)
+		if (metric_get(&board->output[i].state) == OUTPUT_STATE_CLOSED)
+			break;
+	if (n < METRICS_MAX_OUTPUTS)
+		i = n;
+	if (i == METRICS_MAX_OUTPUTS)
+		return NULL;
+	slot = &board->output[i];
+	memset(slot, 0, sizeof(*slot));
+	snprintf(slot->name, sizeof(slot->name), "%s", output->name);
+	snprintf(slot->type, sizeof(slot->type), "%s", output->type);
+	if (i == n)
+		atomic_store(&board->outputs, n + 1);
+	return slot;
+}
+
+static void close_old_slots(struct forwarder *fw)
+{
+	struct metrics_forwarder *board = &fw->set->board->forwarder;
+	size_t i, n = atomic_load(&board->outputs);
+
+	for (i = 0; i < n && i < METRICS_MAX_OUTPUTS; i++)
+		metric_set(&board->output[i].state, OUTPUT_STATE_CLOSED);
+}
+
+static int create_output(struct forwarder *fw, const struct output_settings *settings,
+			 struct errmsg *em)
+{
+	struct forwarder_output *output = &fw->outputs[fw->output_count];
+	struct delivery_settings delivery = {
+		.output = settings,
+		.journal_directory = fw->set->settings->journal.directory,
+		.state_directory = fw->set->settings->forwarder.state_directory,
+		.session_first_seq = fw->set->session_first_seq,
+		.clock = &fw->clock,
+		.base = fw->base,
+		.encode = &fw->encode,
+		.metrics = take_slot(fw, settings),
+		.wake = wake_output,
+		.wake_ctx = output,
+	};
+	int err;
+
+	if (!delivery.metrics) {
+		errmsg_set(em, "output %s: there is no room for its counters", settings->name);
+		return -ENOSPC;
+	}
+	output->forwarder = fw;
+	output->run = evtimer_new(fw->base, on_run, output);
+	if (!output->run)
+		return -ENOMEM;
+	err = delivery_create(&delivery, &output->delivery, em);
+	if (err) {
+		event_free(output->run);
+		return err;
+	}
+	fw->output_count++;
+	wake_output(output);
+	return 0;
+}
+
+static int create_outputs(struct forwarder *fw, struct errmsg *em)
+{
+	size_t i;
+	int err = 0;
+
+	close_old_slots(fw);
+	for (i = 0; !err && i < fw->list.n; i++)
+		err = create_output(fw, fw->list.v[i], em);
+	return err;
+}
+
+static int create_loop(struct forwarder *fw, struct errmsg *em)
+{
+	struct timeval second = { HOUSEKEEPING_S, 0 };
+
+	errmsg_set(em, "no memory for the loop");
+	fw->base = event_base_new();
+	if (!fw->base)
+		return -ENOMEM;
+	fw->control =
+		event_new(fw->base, fw->set->control_fd, EV_READ | EV_PERSIST, on_control, fw);
+	fw->terminate = evsignal_new(fw->base, SIGTERM, on_terminate, fw);
+	fw->drain_timeout = evtimer_new(fw->base, stop_loop, fw);
+	fw->housekeeping = event_new(fw->base, -1, EV_PERSIST, on_housekeeping, fw);
+	if (!fw->control || !fw->terminate || !fw->drain_timeout || !fw->housekeeping ||
+	    event_add(fw->control, NULL) != 0 || event_add(fw->terminate, NULL) != 0 ||
+	    event_add(fw->housekeeping, &second) != 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* A port that is taken is no reason not to deliver. */
+static void open_metrics(struct forwarder *fw)
+{
+	const char *listen = fw->set->settings->metrics.listen;
+	struct errmsg em = { "" };
+
+	if (!listen || !*listen)
+		return;
+	if (metrics_server_open(listen, fw->base, fw->set->board, &fw->clock, &fw->metrics, &em) !=
+	    0)
+		log_error("%s; goes on without the metrics page", em.text);
+}
+
+static void loop(struct forwarder *fw)
+{
+	metric_set(&fw->set->board->forwarder.ready, 1);
+	while (!is_drained(fw) && event_base_loop(fw->base, EVLOOP_ONCE) == 0 &&
+	       !event_base_got_break(fw->base))
+		;
+	metric_set(&fw->set->board->forwarder.ready, 0);
+}
+
+static void free_event(struct event **event)
+{
+	if (*event)
+		event_free(*event);
+	*event = NULL;
+}
+
+static void close_all(struct forwarder *fw)
+{
+	size_t i;
+
+	for (i = 0; i < fw->output_count; i++) {
+		delivery_free(&fw->outputs[i].delivery);
+		free_event(&fw->outputs[i].run);
+	}
+	metrics_server_close(&fw->metrics);
+	free_event(&fw->control);
+	free_event(&fw->terminate);
+	free_event(&fw->drain_timeout);
+	free_event(&fw->housekeeping);
+	if (fw->base)
+		event_base_free(fw->base);
+	outputs_list_free(&fw->list);
+	if (fw->statm_fd >= 0)
+		close(fw->statm_fd);
+	if (fw->lock_fd >= 0)
+		close(fw->lock_fd);
+}
+
+int forwarder_run(const struct forwarder_settings *settings)
+{
+	struct forwarder fw = { .set = settings, .lock_fd = -1, .statm_fd = -1 };
+	struct errmsg em = { "" };
+	int code = EXIT_FAILED, err;
+
+	signal(SIGPIPE, SIG_IGN);
+	clock_init(&fw.clock);
+	err = read_outputs(&fw, &em);
+	if (err == -EINVAL)
+		code = EXIT_CONFIG;
+	if (!err)
+		err = prepare(&fw, &em);
+	if (!err)
+		err = create_loop(&fw, &em);
+	if (!err)
+		err = create_outputs(&fw, &em);
+	if (err) {
+		log_error("%s", *em.text ? em.text : strerror(-err));
+	} else {
+		open_metrics(&fw);
+		loop(&fw);
+		code = EXIT_OK;
+	}
+	close_all(&fw);
+	return code;
+}
