@@ -459,7 +459,7 @@ static int replace_format(struct settings_document *doc, const char *format, str
 		errmsg_set(em, "--output-format: not the name of a format");
 		return -EINVAL;
 	}
-	buf_printf(&out, "- {name: stdout, type: stdout, format: %.64s}\n", format);
+	buf_printf(&out, "- {name: stdout, type: stdout, start: now, format: %.64s}\n", format);
 	err = config_parse(buf_str(&out), "--output-format", &doc->override, em);
 	if (!err)
 		doc->settings.outputs = config_root(doc->override);
