@@ -99,7 +99,7 @@ static int refuse_event(const char *term, struct str name, struct errmsg *em)
 	return -EINVAL;
 }
 
-static int compile_regex(struct term *term, struct errmsg *em)
+static int compile_regex(struct term *term, const char *written, struct errmsg *em)
 {
 	PCRE2_SIZE offset;
 	PCRE2_UCHAR why[128];
@@ -110,7 +110,7 @@ static int compile_regex(struct term *term, struct errmsg *em)
 	if (term->regex)
 		return 0;
 	pcre2_get_error_message(error, why, sizeof(why));
-	errmsg_set(em, "--filter '%s': not a regular expression: %s at character %zu", term->text,
+	errmsg_set(em, "--filter '%s': not a regular expression: %s at character %zu", written,
 		   (const char *)why, (size_t)offset + 1);
 	return -EINVAL;
 }
@@ -127,7 +127,7 @@ static int compile_value(struct term *term, const char *written, struct errmsg *
 		errmsg_set(em, "--filter '%s': not a process id; write digits only", written);
 		return -EINVAL;
 	case MATCH_REGEX:
-		return compile_regex(term, em);
+		return compile_regex(term, written, em);
 	case MATCH_TEXT:
 		return 0;
 	}
@@ -267,14 +267,14 @@ static bool key_matches(struct subject *subject, const struct filter_key *key)
 	for (size_t i = 0; i < filter->n; i++) {
 		const struct term *term = &filter->terms[i];
 
-		if (term->key != key || (!term->excludes && matched))
+		if (term->key != key)
 			continue;
 		if (term->excludes && term_matches(subject, term))
 			return false;
-		if (!term->excludes) {
-			asked = true;
-			matched = term_matches(subject, term);
-		}
+		if (term->excludes)
+			continue;
+		asked = true;
+		matched = matched || term_matches(subject, term);
 	}
 	return matched || !asked;
 }
