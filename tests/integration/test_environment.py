@@ -13,7 +13,7 @@ ENVIRONMENT = {"PATH": "/bin", "DEPLOY_STAGE": "blue = green", "DB_URL": f"pg://
 def scenario(bench):
     weir = bench.weir({
         "sensor": {"environment": ["DEPLOY_STAGE", "DB_URL", "NOT_THERE"]},
-        "pipeline": [{"redact": {"rules": [{"id": "url", "pattern": "://[^:/]*:([^@]*)@"}]}}],
+        "pipeline": [{"redact": {"rules": [{"id": "url", "redact": "://[^:/]*:([^@]*)@"}]}}],
     })
     word = harness.marker()
     event = weir.exec_of(harness.run_ok([act("noop"), word], env=ENVIRONMENT).pid, word)

@@ -10,8 +10,8 @@ from harness import act, check, equal
 
 SECRET = "s3cr3t-trombone-" + "Zx9" * 4
 RULES = [{"redact": {"credential_presets": False, "rules": [
-    {"id": "password", "pattern": r"--password[= ]\"?([^\"]*)"},
-    {"id": "token", "pattern": r"token-(\S+)"},
+    {"id": "password", "redact": [r"--password[= ]\"?([^\"]*)"]},
+    {"id": "token", "redact": [r"token-(\S+)"]},
 ]}}]
 
 

@@ -11,7 +11,7 @@ from harness import act, check, equal
 
 def rules(pattern):
     return [{"redact": {"credential_presets": False,
-                        "rules": [{"id": "one", "pattern": pattern}]}}]
+                        "rules": [{"id": "one", "redact": pattern}]}}]
 
 
 def shown(weir, argument):
