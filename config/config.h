@@ -46,8 +46,8 @@ struct config_item {
 	enum config_type type;
 	size_t offset; /* in the settings struct, also of items in a MAP; the MAP's own is not used
 			*/
-	const char *value; /* the default, as it would be written in YAML; NULL: required, unless
-			      `optional` */
+	const char *value; /* the default, as it would be written in YAML ("": the empty text);
+			      NULL: required, unless `optional` */
 	bool optional;
 	uint64_t min, max;		 /* INTEGER, SIZE, DURATION (ns); max 0: no limit */
 	const char *const *choices;	 /* ENUM; ended by NULL */

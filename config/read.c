@@ -223,22 +223,18 @@ static int read_value(const struct config_node *node, const struct config_item *
 	return -EINVAL;
 }
 
-/* A default is the text that a person would write. One that is refused is a mistake of the table.
- */
+/* A default is read as what a person would write there, quotes and all; nothing at all is the empty
+ * text. One that is refused is a mistake of the table. */
 static int read_default(const struct config_item *item, void *settings, struct errmsg *em)
 {
-	struct config_node scalar = {
-		.kind = CONFIG_NODE_SCALAR,
-		.text = (char *)item->value,
-		.text_len = strlen(item->value),
-	};
+	struct config_node empty = { .kind = CONFIG_NODE_SCALAR, .text = (char *)"" };
 	struct config_document *doc = NULL;
 	int err = 0;
 
-	if (item->type == CONFIG_LIST)
+	if (item->value[0])
 		err = config_parse(str_of(item->value), "default", &doc, em);
 	if (!err)
-		err = read_value(doc ? config_root(doc) : &scalar, item, settings, em);
+		err = read_value(doc ? config_root(doc) : &empty, item, settings, em);
 	config_document_free(&doc);
 	assert(!err || err == -ENOMEM);
 	return err;

@@ -168,6 +168,21 @@ static void test_defaults(void **state)
 	assert_null(s.text);
 }
 
+/* As it would be written in YAML. */
+static void test_quoted_default(void **state)
+{
+	static const struct config_item quoted[] = {
+		{ .name = "mask", .type = CONFIG_STRING, .offset = 0, .value = "'*****'" },
+		CONFIG_END,
+	};
+	struct errmsg em;
+	char *mask = NULL;
+
+	assert_int_equal(config_read(NULL, quoted, &mask, &em), 0);
+	assert_string_equal(mask, "*****");
+	config_settings_free(quoted, &mask);
+}
+
 static void test_every_type(void **state)
 {
 	struct sample s = read_sample("flag: off\n"
@@ -586,6 +601,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_quoted_default),
 		cmocka_unit_test(test_every_type),
 		cmocka_unit_test(test_null_sections_are_empty),
 		cmocka_unit_test(test_wrong_values),

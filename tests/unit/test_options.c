@@ -133,9 +133,9 @@ static void test_help(void **state)
 	assert_non_null(strstr(out.p, "  --filter KEY=VALUE      What.\n"));
 	assert_non_null(strstr(out.p,
 			       "  --duration TIME         A help text that is so long that it "
-			       "must be broken into two lines, between\n"
-			       "                          its words, and goes on in the same "
-			       "column.\n"));
+			       "must be broken into two lines,\n"
+			       "                          between its words, and goes on in "
+			       "the same column.\n"));
 	buf_free(&out);
 }
 
