@@ -95,6 +95,18 @@ static void test_growable_grows_to_its_limit(void **state)
 	buf_free(&b);
 }
 
+static void test_one_write_may_fill_the_limit(void **state)
+{
+	struct buf b = buf_growable(1000);
+	char text[1000];
+
+	memset(text, 't', sizeof(text));
+	buf_put(&b, text, sizeof(text));
+	assert_true(buf_ok(&b));
+	assert_int_equal(b.len, sizeof(text));
+	buf_free(&b);
+}
+
 static void test_sizes_near_the_end_of_size_t(void **state)
 {
 	struct buf b = buf_growable(SIZE_MAX);
@@ -203,6 +215,7 @@ int main(void)
 		cmocka_unit_test(test_overflow_stays_until_reset),
 		cmocka_unit_test(test_nothing_is_always_room_for_nothing),
 		cmocka_unit_test(test_growable_grows_to_its_limit),
+		cmocka_unit_test(test_one_write_may_fill_the_limit),
 		cmocka_unit_test(test_sizes_near_the_end_of_size_t),
 		cmocka_unit_test(test_overflow_stops_growth),
 		cmocka_unit_test(test_printf_at_the_edge),
