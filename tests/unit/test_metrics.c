@@ -576,7 +576,7 @@ static void test_last_error_is_never_torn(void **state)
 	pthread_t thread;
 
 	assert_int_equal(pthread_create(&thread, NULL, write_errors, &writer), 0);
-	for (size_t whole = 0; whole < 5000;) {
+	for (size_t whole = 0; whole < 50000;) {
 		char text[METRICS_TEXT_BYTES];
 
 		metrics_output_last_error(writer.output, text);
