@@ -88,6 +88,16 @@ int redaction_create(const struct redaction_settings *settings, struct redaction
 	return rc;
 }
 
+int redaction_check(const struct redaction_rule_settings *rule, struct errmsg *em)
+{
+	struct redaction_settings settings = { .rules = rule, .rules_count = 1 };
+	struct redaction *redaction = NULL;
+	int rc = redaction_create(&settings, &redaction, em);
+
+	redaction_unref(&redaction);
+	return rc;
+}
+
 void redaction_ref(struct redaction *redaction)
 {
 	redaction->refs++;

@@ -54,6 +54,8 @@ struct redaction_settings {
  * group redacts nothing and is refused). */
 WARN_UNUSED int redaction_create(const struct redaction_settings *settings,
 				 struct redaction **redaction_r, struct errmsg *em);
+/* Whether this one rule would be accepted, and if not why; for messages with a file and a line. */
+WARN_UNUSED int redaction_check(const struct redaction_rule_settings *rule, struct errmsg *em);
 void redaction_ref(struct redaction *redaction);
 void redaction_unref(struct redaction **redaction);
 /* Identifier of rule i, as configured or made from its place; NULL past the last. */
@@ -61,8 +63,10 @@ const char *redaction_rule_id(const struct redaction *redaction, unsigned int i)
 
 /* An argument list: elements ended by NUL, as in /proc/PID/cmdline. The rules that apply to
  * `binary` see each element and the joined line, so that neither quoting nor splitting hides a
- * secret. The result is a list of the same form and the same number of elements, in `out`
- * (which must outlive it). */
+ * secret. A capture that stops at white space inside an element goes on to the element's end, so
+ * that a value of several words is masked whole. The result is a list of the same form and the same
+ * number of elements, each ended by NUL, in `out` (which must outlive it; a growable one must not
+ * grow while it is in use). When `out` overflows the result is empty and counted as failed. */
 struct redacted redaction_arguments(struct redaction *redaction, struct str binary, struct str list,
 				    struct buf *out, struct redaction_outcome *outcome);
 /* An environment list of KEY=VALUE elements ended by NUL; only values are masked. */
