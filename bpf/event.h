@@ -29,8 +29,11 @@ enum event_type {
 	EVENT_TYPES,
 };
 
-/* What became of a record in the kernel. Everything that a hook sees ends in exactly one of
- * these; captured{type} is their sum. Attribution defects (TASK_MAP_FULL) are counted beside. */
+/* What became of a record in the kernel. Everything that a hook sees ends in exactly one of the
+ * first three; captured{type} is their sum. Attribution defects are counted beside. In the row of
+ * EVENT_NONE, SCRATCH_BUSY counts the runs that the kernel itself left out because the same
+ * program was interrupted on that CPU (read by user space, 5.12); what they would have told is not
+ * known, so it is an upper bound. */
 enum event_fate {
 	FATE_SUBMITTED,	     /* is in the ring */
 	FATE_RING_FULL,	     /* lost: no room in the ring */
@@ -45,6 +48,14 @@ enum event_fate {
 struct event_process_key {
 	uint64_t start_ns;
 	uint32_t pid;
+	uint32_t pad;
+};
+
+/* The kernel's task map: tgid to this. User space reads start_ns (collector/snapshot.c). */
+struct task_entry {
+	uint64_t start_ns; /* with the tgid: the key of the image that runs */
+	struct event_process_key parent;
+	uint32_t flags; /* TASK_*, bpf/maps.h */
 	uint32_t pad;
 };
 
@@ -80,8 +91,8 @@ struct event_fork {
 
 /* Facts about an exec, as bits of event_exec.facts. */
 enum {
-	EXEC_SETUID = 1u << 0, /* the file's setuid bit changed the effective uid */
-	EXEC_SETGID = 1u << 1,
+	EXEC_SETUID = 1u << 0,	  /* the file's setuid bit counted, and euid is not the real uid */
+	EXEC_SETGID = 1u << 1,	  /* the same for the group */
 	EXEC_FILE_CAPS = 1u << 2, /* the file's capabilities raised the permitted set */
 	EXEC_ARGS_TRUNCATED = 1u << 3,
 	EXEC_ENV_TRUNCATED = 1u << 4,
@@ -97,23 +108,29 @@ enum {
 	EXEC_BY_THREAD = 1u << 14,    /* a thread that was not the leader called execve */
 	EXEC_IN_INIT_TREE = 1u << 15, /* descends from pid 1 of its (non-initial) pid namespace */
 	EXEC_CGROUP_UNREADABLE = 1u << 16,
+	/* `replaced` is not an image of its own: it is the fork's entry, which had begun as a copy
+	 * of the parent's image. Without this bit `replaced` did run as an image (exec after
+	 * exec), known to weir or not. */
+	EXEC_AFTER_FORK = 1u << 17,
+	EXEC_KERNEL_THREAD = 1u << 18, /* EVENT_TASK only: no binary, no arguments; comm names it */
 };
 
-/* EVENT_EXEC and EVENT_TASK. The bytes follow in `data`, in the order of the lengths, without
- * terminators, except that args and env keep the NULs between their elements. */
+/* EVENT_EXEC and EVENT_TASK (where filename and args are empty: the kernel does not keep them;
+ * user space appends args from /proc). The bytes follow in `data`, in the order of the lengths,
+ * without terminators, except that args and env keep the NULs between their elements. */
 struct event_exec {
-	struct event_header header;	 /* process: the new image */
-	struct event_process_key parent; /* image of the process that forked this one */
-	struct event_process_key
-		replaced; /* previous image of this pid; pid 0 when exec follows fork */
+	struct event_header header;	   /* process: the new image */
+	struct event_process_key parent;   /* image of the process that forked this one */
+	struct event_process_key replaced; /* what this pid was before; pid 0 in EVENT_TASK. See
+					      EXEC_AFTER_FORK */
 	struct event_credentials creds;
 	struct event_namespaces ns;
 	uint64_t cgroup_id;
 	uint64_t exe_ino;
 	uint64_t task_start_ns; /* start of the thread group, boot clock: what /proc/PID/stat shows
 				 */
-	uint32_t exe_dev;
-	uint32_t exe_nlink; /* 0: deleted, or never had a name (memfd) */
+	uint32_t exe_dev;	/* the kernel's dev_t: major << 20 | minor */
+	uint32_t exe_nlink;	/* 0: deleted, or never had a name (memfd) */
 	uint32_t exe_mode;
 	uint32_t exe_uid, exe_gid;
 	uint32_t facts;	     /* EXEC_* */
@@ -154,17 +171,21 @@ enum event_owner_source {
 	OWNER_LISTENER, /* the process that listens; who accepts was not seen */
 };
 
+/* An IPv6 socket that speaks IPv4 (both addresses v4-mapped) is told as what is on the wire:
+ * AF_INET and the IPv4 addresses, so that a rule about an address finds it. */
 struct event_tcp {
 	struct event_header header;   /* process: the owner of the socket */
 	uint8_t saddr[16], daddr[16]; /* IPv4 in the first four bytes; network order */
-	uint16_t sport, dport;	      /* host order */
+	uint16_t sport, dport;	      /* host order; a listener that never called bind: 0 */
 	uint16_t family;	      /* AF_INET or AF_INET6 */
 	uint8_t role;		      /* enum event_socket_role */
 	uint8_t owner_source;	      /* enum event_owner_source */
 	uint8_t old_state, new_state; /* TCP_* */
-	uint16_t error;	 /* errno of a connect that failed, or that ended a connection; else 0 */
-	uint32_t netns;	 /* inode number */
-	uint64_t cookie; /* bpf_get_socket_cookie */
+	/* errno of a connect that failed (ECANCELED: its process gave up first), or of what broke
+	 * a connection (ECONNRESET, ETIMEDOUT ...); else 0. */
+	uint16_t error;
+	uint32_t netns;	      /* inode number */
+	uint64_t cookie;      /* bpf_get_socket_cookie */
 	uint64_t duration_ns; /* connect: until established; close: since established; 0 where not
 				 known */
 	uint64_t bytes_sent, bytes_received; /* payload; close only */
@@ -177,6 +198,7 @@ struct event_tcp {
 		       "layout of " #type " moved: raise the version")
 
 EVENT_SIZE_ASSERT(event_process_key, 16);
+EVENT_SIZE_ASSERT(task_entry, 32);
 EVENT_SIZE_ASSERT(event_header, 40);
 EVENT_SIZE_ASSERT(event_credentials, 80);
 EVENT_SIZE_ASSERT(event_namespaces, 40);

@@ -8,13 +8,19 @@
 #include "bpf/event.h"
 #include "pipeline/event.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
+/* In `exec`, the flag PROCESS_CLONE says that `replaced` was only the fork's entry; without it,
+ * `replaced` ran as an image before this one (bpf/event.h, EXEC_AFTER_FORK). */
 struct record {
 	enum event_type type;
 	uint64_t time_boot_ns;
 	struct process_key process;
 	uint32_t tid;
+	/* EVENT_TASK of a kernel thread: for names only, not to be delivered (Tetragon keeps them
+	 * in its cache, too, and does not export them). They fork and exit without a record. */
+	bool kernel_thread;
 	union {
 		struct process_draft exec; /* EVENT_EXEC, EVENT_TASK */
 		struct {
@@ -31,7 +37,8 @@ struct record {
 WARN_UNUSED int record_decode(const void *bytes, size_t n, const struct clock *clock,
 			      struct record *record_r);
 
-/* Keeps of a NUL-separated KEY=VALUE list the elements whose KEY is among names; the result is
- * built in out. */
+/* Keeps of a list of KEY=VALUE elements, each ended by NUL, those whose KEY is among names; the
+ * result is built in out, which is emptied first. An element that was cut short (the last one, when
+ * nothing ends it) is kept as far as it goes. */
 struct str record_filter_environment(struct str env, const char *const *names, size_t n,
 				     struct buf *out);

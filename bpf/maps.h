@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* bpf/maps.h: the maps and the knobs that the programs share.
+ *
+ * Everything here is weak: each program file carries a copy and `bpftool gen object` keeps one.
+ * Knobs are read-only data, set by collector/sensor.c before the load; the verifier then knows
+ * their values and drops what they switch off. */
+#pragma once
+
+#include "bpf/event.h"
+
+#include <bpf/bpf_helpers.h>
+
+/* -- knobs -- */
+
+const volatile __u32 args_max __weak = 32768; /* longest argv copied */
+const volatile __u32 env_max __weak = 0;      /* longest environment copied; 0: none */
+/* A wake-up each time the unread data passes a multiple of 1 << watermark_shift bytes. */
+const volatile __u32 watermark_shift __weak = 22;
+/* Scratch slot of the task iterator; those below it are the CPUs'. */
+const volatile __u32 snapshot_slot __weak = 0;
+/* sched_process_exit has the argument group_dead (6.16). */
+const volatile bool exit_has_group_dead __weak = false;
+/* bpf_get_socket_cookie() may be called from tracing programs (5.12). */
+const volatile bool has_socket_cookie __weak = false;
+/* fexit on inet_csk_accept is attached and tells of accepts; and how many arguments that has. */
+const volatile bool accept_is_traced __weak = false;
+const volatile __u32 accept_arguments __weak = 2;
+
+/* -- maps -- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20);
+} ring SEC(".maps") __weak;
+
+struct counters {
+	__u64 fates[EVENT_TYPES][EVENT_FATES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct counters);
+} counters SEC(".maps") __weak;
+
+enum {
+	TASK_CLONED = 1u << 0,	     /* forked and not executed anything yet */
+	TASK_IN_INIT_TREE = 1u << 1, /* see EXEC_IN_INIT_TREE */
+	TASK_SNAPSHOT = 1u << 2,     /* the iterator has put it here and not told of it yet */
+};
+
+/* Live thread groups, by tgid: what the hooks need to attribute. Bounded; when it is full, that is
+ * counted (FATE_TASK_MAP_FULL) and the process goes by its fallback key (task.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__type(key, __u32);
+	__type(value, struct task_entry);
+} tasks SEC(".maps") __weak;
+
+/* A path on its way up (path.h). The text is filled downward from PATH_MAX. */
+struct path_walk {
+	struct dentry *dentry, *root;
+	struct vfsmount *mnt, *root_mnt;
+	__u32 start; /* of what there is of the text */
+	__u32 pad;
+	char text[PATH_MAX + NAME_MAX + 1];
+};
+
+/* Where a record that is too large for the stack and of no constant size is put together. */
+struct scratch {
+	__u32 busy;
+	__u32 slot; /* its own number */
+	struct path_walk walk;
+	struct event_exec record;
+};
+
+/* What `data` of a record may hold before the arguments: filename, exe, cwd, cgroup. */
+#define SCRATCH_TEXT_MAX (3 * PATH_MAX + NAME_MAX + 1)
+
+/* One slot per possible CPU and one for the iterator. An array and not a per-CPU array, because
+ * those hold at most 32 KiB per element. The size of an element follows the knobs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct scratch) + SCRATCH_TEXT_MAX + 32768);
+} scratches SEC(".maps") __weak;
+
+/* n, or 0 when it is more than max. The compiler often knows a bound already and drops the check,
+ * or makes it on another register; the barrier keeps it where the verifier sees it. */
+static __always_inline __u64 bounded(__u64 n, __u64 max)
+{
+	asm volatile("" : "+r"(n));
+	return n > max ? 0 : n;
+}

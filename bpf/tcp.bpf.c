@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* bpf/tcp.bpf.c: TCP connections and listeners.
+ *
+ * Hook: inet_sock_set_state, as a BTF raw tracepoint (storage needs 5.11). Every way in which a
+ * TCP socket changes state leads through it, for IPv4 and IPv6 alike, in process context or in
+ * softirq. The socket still has its old state when it runs.
+ * An attempt is told of once, when its outcome is known; a connection's end once, when the socket
+ * is closed (for the side that closes first: when it enters TIME_WAIT). What fails before a SYN
+ * leaves (no route, no free port) changes no state, and is not seen.
+ * Cost: 30 ns for a transition that is passed over, about 0.6 microseconds for one that is told. */
+#include "bpf/sock.h"
+
+#include <bpf/bpf_tracing.h>
+
+static __always_inline struct event_tcp *tcp_begin(enum event_type type, const struct sock *sk,
+						   __u64 now, int old_state, int new_state)
+{
+	struct event_tcp *record = emit_reserve(type, sizeof(*record));
+
+	if (!record)
+		return NULL;
+	socket_describe(record, type, sk, now);
+	record->old_state = old_state;
+	record->new_state = new_state;
+	return record;
+}
+
+/* For a record about a socket that nothing is known of. */
+static __always_inline void tcp_unattributed(struct event_tcp *record, enum event_type type,
+					     __u8 role)
+{
+	emit_count(type, FATE_SOCKET_UNKNOWN);
+	__builtin_memset(&record->header.process, 0, sizeof(record->header.process));
+	record->role = role;
+	record->owner_source = OWNER_UNKNOWN;
+}
+
+/* connect(2), in its task: the addresses are not complete yet, so only the owner is kept. */
+static __always_inline void tcp_connecting(const struct sock *sk, __u64 now)
+{
+	struct socket_state *state = socket_state_create(sk, EVENT_CONNECT);
+
+	if (!state)
+		return;
+	socket_own(state, SOCKET_ROLE_CLIENT);
+	state->began_ns = now;
+	state->established_ns = 0;
+}
+
+static __always_inline void tcp_listening(const struct sock *sk, __u64 now, int old_state)
+{
+	struct socket_state *state = socket_state_create(sk, EVENT_LISTEN), stateless = {};
+	struct event_tcp *record;
+
+	if (!state)
+		state = &stateless;
+	socket_own(state, SOCKET_ROLE_LISTENER);
+	state->began_ns = now;
+	state->established_ns = 0;
+	record = tcp_begin(EVENT_LISTEN, sk, now, old_state, TCP_LISTEN);
+	if (!record)
+		return;
+	socket_attribute(record, state);
+	record->owner_source = OWNER_CURRENT;
+	record->header.tid = state->tid;
+	record->backlog = sk->sk_max_ack_backlog;
+	emit_submit(record, EVENT_LISTEN, sizeof(*record));
+}
+
+/* The outcome of a connect(2): established, or closed with an error. */
+static __always_inline void tcp_connected(const struct sock *sk, struct socket_state *state,
+					  __u64 now, int old_state, int new_state)
+{
+	struct event_tcp *record = tcp_begin(EVENT_CONNECT, sk, now, old_state, new_state);
+
+	if (state && new_state == TCP_ESTABLISHED)
+		state->established_ns = now;
+	if (!record)
+		return;
+	if (state) {
+		socket_attribute(record, state);
+		record->header.tid = state->tid;
+		if (state->began_ns)
+			record->duration_ns = now - state->began_ns;
+	} else {
+		tcp_unattributed(record, EVENT_CONNECT, SOCKET_ROLE_CLIENT);
+	}
+	if (new_state != TCP_ESTABLISHED)
+		record->error = sk->sk_err ? sk->sk_err : ECANCELED;
+	emit_submit(record, EVENT_CONNECT, sizeof(*record));
+}
+
+/* A child of a listener, in softirq; it has inherited the listener's state. */
+static __always_inline void tcp_accepted(const struct sock *sk, struct socket_state *state,
+					 __u64 now, int old_state)
+{
+	struct event_tcp *record;
+
+	if (state) {
+		state->role = SOCKET_ROLE_SERVER;
+		state->source = OWNER_LISTENER;
+		state->established_ns = now;
+	}
+	if (accept_is_traced) /* told when the task takes it (accept.bpf.c) */
+		return;
+	record = tcp_begin(EVENT_ACCEPT, sk, now, old_state, TCP_ESTABLISHED);
+	if (!record)
+		return;
+	if (state)
+		socket_attribute(record, state);
+	else
+		tcp_unattributed(record, EVENT_ACCEPT, SOCKET_ROLE_SERVER);
+	emit_submit(record, EVENT_ACCEPT, sizeof(*record));
+}
+
+static __always_inline void tcp_closed(const struct sock *sk, struct socket_state *state, __u64 now,
+				       int old_state)
+{
+	struct event_tcp *record = tcp_begin(EVENT_CLOSE, sk, now, old_state, TCP_CLOSE);
+
+	if (!record)
+		return;
+	if (old_state != TCP_LISTEN)
+		socket_bytes(record, sk);
+	record->error = sk->sk_err;
+	if (!state) {
+		tcp_unattributed(record, EVENT_CLOSE,
+				 old_state == TCP_LISTEN ? SOCKET_ROLE_LISTENER
+							 : SOCKET_ROLE_UNKNOWN);
+		emit_submit(record, EVENT_CLOSE, sizeof(*record));
+		return;
+	}
+	socket_attribute(record, state);
+	if (old_state == TCP_LISTEN && state->began_ns)
+		record->duration_ns = now - state->began_ns;
+	else if (state->established_ns)
+		record->duration_ns = now - state->established_ns;
+	emit_submit(record, EVENT_CLOSE, sizeof(*record));
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(weir_tcp, const struct sock *sk, int old_state, int new_state)
+{
+	bool connecting = old_state == TCP_SYN_SENT;
+	struct socket_state *state;
+	__u64 now;
+
+	if (sk->sk_protocol != IPPROTO_TCP || old_state == new_state)
+		return 0;
+	if (new_state != TCP_SYN_SENT && new_state != TCP_LISTEN && new_state != TCP_ESTABLISHED &&
+	    new_state != TCP_CLOSE)
+		return 0;
+	now = bpf_ktime_get_boot_ns();
+	if (new_state == TCP_SYN_SENT) {
+		tcp_connecting(sk, now);
+		return 0;
+	}
+	if (new_state == TCP_LISTEN) {
+		tcp_listening(sk, now, old_state);
+		return 0;
+	}
+	state = socket_state(sk);
+	if (old_state == TCP_SYN_RECV) /* both ends connected at once, or a listener's child */
+		connecting = state && state->role == SOCKET_ROLE_CLIENT;
+	if (connecting)
+		tcp_connected(sk, state, now, old_state, new_state);
+	else if (new_state == TCP_ESTABLISHED)
+		tcp_accepted(sk, state, now, old_state);
+	else if (old_state != TCP_SYN_RECV) /* such a child was never told of */
+		tcp_closed(sk, state, now, old_state);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

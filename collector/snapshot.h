@@ -1,0 +1,25 @@
+/* collector/snapshot.h: the processes that ran before weir did, as records like those of the ring.
+ *
+ * The kernel's task iterator gives each one that no hook has told of (bpf/snapshot.bpf.c); argv,
+ * and the environment when it is wanted, come from /proc, and only when the pid still belongs to
+ * the very image that the iterator saw. Collector's start, before the first drain. */
+#pragma once
+
+#include "base/compiler.h"
+#include "base/errmsg.h"
+#include "collector/sensor.h"
+
+struct bpf_program;
+
+struct snapshot_settings {
+	uint32_t arguments_bytes, environment_bytes;
+	int tasks_fd; /* the kernel's task map: pid to the start of its image */
+};
+
+/* Runs the iterator and gives fn its records, parents before children as far as start times order
+ * them (a process that was adopted can be older than its new parent). 0 or negative errno. */
+WARN_UNUSED int snapshot_tasks(const struct snapshot_settings *settings,
+			       const struct bpf_program *iterator, sensor_record_fn fn, void *ctx,
+			       struct errmsg *em);
+/* Runs an iterator for what it does in the kernel. 0 or negative errno. */
+WARN_UNUSED int snapshot_run(const struct bpf_program *iterator, struct errmsg *em);
