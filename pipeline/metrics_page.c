@@ -254,7 +254,7 @@ static const struct family families[] = {
 	{ "Kernel side", "weir_ring_size_bytes", GAUGE, &value, COLLECTOR(ring_bytes),
 	  "Size of the ring buffer between kernel and collector." },
 	{ NULL, "weir_ring_used_max_bytes", GAUGE, &value, COLLECTOR(ring_used_max_bytes),
-	  "Most bytes that waited in the ring when it was drained, since the start." },
+	  "Most bytes that waited in the ring since the start, looked at every second." },
 	{ NULL, "weir_ring_drains_total", COUNTER, &value, COLLECTOR(ring_drains),
 	  "Times that the ring was drained." },
 	{ NULL, "weir_ring_records_total", COUNTER, &value, COLLECTOR(ring_records),
@@ -280,7 +280,7 @@ static const struct family families[] = {
 	  "Lookups that found no process; the event then says that its process is not known." },
 
 	{ "Redaction", "weir_redaction_replaced_total", COUNTER, &value,
-	  COLLECTOR(redaction_replaced), "Matches that a redaction rule replaced." },
+	  COLLECTOR(redaction_replaced), "Pieces of text that a redaction rule replaced." },
 	{ NULL, "weir_redaction_failed_total", COUNTER, &value, COLLECTOR(redaction_failed),
 	  "Fields masked whole because a rule could not be evaluated." },
 
@@ -363,7 +363,7 @@ static void write_manual_head(struct buf *out)
 		"and for every output, over the records it has come by,\n\n"
 		"    journaled = delivered + skipped + rejected + missed + still to be read\n\n"
 		"How far an output lags behind, in events:\n\n"
-		"    weir_journal_last_sequence - on() group_right weir_output_acked_sequence\n\n"
+		"    weir_journal_last_sequence - on(instance) group_right weir_output_acked_sequence\n\n"
 		"The kind `none` counts what was lost before its kind could be told.\n");
 }
 
