@@ -62,7 +62,7 @@ def wrong_first_include(path, lines):
     if path.suffix != ".c" or not own.exists():
         return
     first = next(includes(lines), None)
-    if first and first[1] not in (str(own), str(own).replace(".h", "_internal.h")):
+    if first and first[1] not in (str(own), own.name, str(own).replace(".h", "_internal.h")):
         yield first[0], f"includes {first[1]} before its own {own}"
 
 
