@@ -60,8 +60,10 @@ struct journal_stats {
 struct journal;
 
 /* Opens or creates the directory, recovers its tail and takes the lock. What recovery found
- * damaged is given to on_loss, now and whenever it happens later (on the loop thread, from
- * journal_poll). -EBUSY: another weir writes there. settings are copied. */
+ * damaged is given to on_loss by the first journal_poll(), which journal_fd() asks for at once,
+ * and so is what happens later: the callback may write records, and the caller has its journal by
+ * then. -EBUSY: another weir writes there; em names its pid. settings are copied. clock is
+ * borrowed and read by the writing thread, too. */
 WARN_UNUSED int journal_open(const struct journal_settings *settings, const struct clock *clock,
 			     void (*on_loss)(void *ctx, const struct journal_loss *loss), void *ctx,
 			     struct journal **journal_r, struct errmsg *em);

@@ -33,7 +33,8 @@ enum journal_read {
 struct journal_reader;
 
 /* Starts behind sequence number after_seq (0: from the oldest there is). When those are gone
- * already, the first read says so as JOURNAL_READ_LOSS. */
+ * already, the first read says so as JOURNAL_READ_LOSS. An after_seq that the journal never
+ * reached belongs to another journal: reading starts from the oldest then. */
 WARN_UNUSED int journal_reader_open(const char *directory, uint64_t after_seq,
 				    struct journal_reader **reader_r, struct errmsg *em);
 /* Starts at the newest end. */
@@ -47,7 +48,9 @@ uint64_t journal_reader_newest(struct journal_reader *reader);
 void journal_reader_close(struct journal_reader **reader);
 
 /* A cursor file: where one output is. Two slots written in turn, each with its CRC, so a crash
- * in the middle of a write leaves the older one. */
+ * in the middle of a write leaves the older one. Made when it is not there (0600). When neither
+ * slot is sound *seq_r is 0, em says so and the result is 0 all the same: sending again is better
+ * than not at all. */
 struct journal_cursor;
 
 WARN_UNUSED int journal_cursor_open(const char *path, struct journal_cursor **cursor_r,
@@ -58,11 +61,24 @@ void journal_cursor_close(struct journal_cursor **cursor);
 
 /* Walks the whole journal with the verification key (NULL: only frames and CRCs): order,
  * completeness, content. `bad` names the first bad place in words: segment, offset, sequence
- * range, what is wrong. */
+ * range, what is wrong. What stands in the journal's state file is used when it can be read (by
+ * root, on the host): only that shows a newest segment that was cut short.
+ * -EINVAL: key_text is no key. An unsound journal is no error: see sound. */
+enum journal_end {
+	JOURNAL_END_EMPTY, /* no segments */
+	JOURNAL_END_CLEAN, /* the writer closed it */
+	JOURNAL_END_OPEN, /* whole batches up to the end: being written, or its writer was killed */
+	JOURNAL_END_TORN, /* a batch that is not whole stands at the end; no recovery has run yet */
+};
 struct journal_verdict {
 	bool sound;
+	bool sealed; /* every segment is, and the key fitted */
+	enum journal_end end;
 	uint64_t segments, batches, records, first_seq, last_seq;
 	uint64_t missing_records; /* within the range, gone and accounted for by nothing */
+	uint64_t declared_lost;	  /* accounted for by a recovery, as far as the count is known */
+	uint64_t unclean_ends;	  /* segments whose writer was killed */
+	uint64_t torn_ends;	  /* of these, with a torn tail, declared by recovery */
 	char bad[256];
 };
 WARN_UNUSED int journal_verify(const char *directory, const char *key_text,

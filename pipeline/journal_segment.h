@@ -1,0 +1,40 @@
+/* pipeline/journal_segment.h: the writer's table of the segments on disk, oldest first, and the
+ * making of a new one. Used by recovery, which fills it, and by the writing thread. */
+#pragma once
+
+#include "base/compiler.h"
+#include "pipeline/journal_format.h"
+#include "pipeline/journal_io.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct journal_segment {
+	uint64_t number; /* 0: its header is unsound */
+	uint64_t first_seq, last_seq;
+	uint64_t bytes;
+	uint64_t created_wall_ns;
+	uint64_t newest_wall_ns; /* nothing in it is younger */
+};
+
+struct journal_segments {
+	struct journal_segment *list;
+	size_t n, cap;
+	uint64_t bytes; /* of all */
+};
+
+/* Adds at the new end; NULL: out of memory. Borrowed until the table changes. */
+struct journal_segment *journal_segments_add(struct journal_segments *segments,
+					     const struct journal_segment *segment);
+/* Takes the oldest out of the table. */
+void journal_segments_drop_oldest(struct journal_segments *segments);
+void journal_segments_free(struct journal_segments *segments);
+/* Records in it: its numbers have no holes. */
+uint64_t journal_segment_records(const struct journal_segment *segment);
+
+/* Makes the file, writes the header and waits until both it and its name are on the disk. A
+ * descriptor, or a negative errno; then the file is not there. */
+WARN_UNUSED int journal_segment_create(const struct journal_io *io, int directory_fd,
+				       const struct journal_segment_header *header,
+				       gid_t reader_gid);
