@@ -182,7 +182,7 @@ static void on_reload(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	(void)agent_reload(ctx, &em); /* logs and journals its own outcome */
+	(void)!agent_reload(ctx, &em); /* it logs and journals its own outcome */
 }
 
 static void on_reopen(evutil_socket_t fd, short what, void *ctx)
