@@ -364,7 +364,9 @@ static void write_manual_head(struct buf *out)
 		"    journaled = delivered + skipped + rejected + missed + still to be read\n\n"
 		"How far an output lags behind, in events:\n\n"
 		"    weir_journal_last_sequence - on(instance) group_right weir_output_acked_sequence\n\n"
-		"The kind `none` counts what was lost before its kind could be told.\n");
+		"The kind `none` counts records that are no event by themselves: a fork, which feeds "
+		"the process table, is captured and counts as filtered; a record that could not be "
+		"decoded is lost.\n");
 }
 
 void metrics_write_manual(struct buf *out)
