@@ -54,6 +54,9 @@ static bool is_wanted(const struct events_run *run, const struct journal_record 
 {
 	if (run->since.kind == SINCE_TIME && record->time_wall_ns < run->since.wall_ns)
 		return false;
+	/* A reader that is asked to start behind the newest event starts with the oldest. */
+	if (run->since.kind == SINCE_SEQ && record->seq < run->since.seq)
+		return false;
 	return event_filter_matches(run->filter, record);
 }
 

@@ -29,12 +29,16 @@ static const struct option options[] = {
 	OPTION_END,
 };
 
-static enum exit_code copy_range(struct event_printer *printer, struct journal_reader *reader,
-				 uint64_t to)
-{
-	uint64_t first = 0, last = 0;
+/* What was written. */
+struct replayed {
+	uint64_t first, last;
+};
 
-	while (last < to) {
+/* Up to `to`; 0: nothing. */
+static enum exit_code copy_range(struct event_printer *printer, struct journal_reader *reader,
+				 uint64_t to, struct replayed *done)
+{
+	while (done->last < to) {
 		struct journal_record record;
 		struct journal_loss loss;
 		struct errmsg em;
@@ -44,35 +48,36 @@ static enum exit_code copy_range(struct event_printer *printer, struct journal_r
 			verb_complain(printer->verb, "%s", em.text);
 			return EXIT_FAILED;
 		}
-		if (read == JOURNAL_READ_END)
+		if (read == JOURNAL_READ_END || (read == JOURNAL_READ_RECORD && record.seq > to))
 			break;
 		if (read == JOURNAL_READ_LOSS) {
 			if (loss.first_seq <= to)
 				event_printer_loss(printer, &loss);
 			continue;
 		}
-		if (record.seq > to)
-			break;
 		event_printer_write(printer, &record);
-		first = first ?: record.seq;
-		last = record.seq;
+		done->first = done->first ?: record.seq;
+		done->last = record.seq;
 	}
-	if (!event_printer_flush(printer))
-		return EXIT_FAILED;
+	return event_printer_flush(printer) ? EXIT_OK : EXIT_FAILED;
+}
+
+static void tell(const struct event_printer *printer, const struct replayed *done)
+{
 	if (printer->printed)
 		verb_complain(printer->verb,
 			      "%" PRIu64 " events, sequence numbers %" PRIu64 " to %" PRIu64,
-			      printer->printed, first, last);
+			      printer->printed, done->first, done->last);
 	else
 		verb_complain(printer->verb, "no events in that range");
-	return printer->lost ? EXIT_FAILED : EXIT_OK;
 }
 
 static enum exit_code replay(const struct replay_options *o, const char *directory,
 			     struct event_printer *printer)
 {
 	struct journal_reader *reader = NULL;
-	uint64_t from = o->from.value, to = o->to.value;
+	struct replayed done = { 0 };
+	uint64_t from = o->from.value, to = o->to.value, newest;
 	struct errmsg em;
 	enum exit_code code;
 
@@ -81,11 +86,14 @@ static enum exit_code replay(const struct replay_options *o, const char *directo
 		return EXIT_FAILED;
 	}
 	/* What comes while it runs is not part of it: it ends. */
-	if (!o->to.given)
-		to = journal_reader_newest(reader);
-	code = copy_range(printer, reader, to);
+	newest = journal_reader_newest(reader);
+	if (!o->to.given || to > newest)
+		to = newest;
+	/* A reader that is asked to start behind the newest event would start with the oldest. */
+	code = copy_range(printer, reader, from > newest ? 0 : to, &done);
 	journal_reader_close(&reader);
-	return code;
+	tell(printer, &done);
+	return code == EXIT_OK && printer->lost ? EXIT_FAILED : code;
 }
 
 static FILE *open_output(const struct verb *verb, const char *path)

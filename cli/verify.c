@@ -73,6 +73,36 @@ static bool read_key(const struct verb *verb, const char *path, char text[KEY_MA
 	return !failed && n < KEY_MAX_BYTES;
 }
 
+static const char *end_name(enum journal_end end)
+{
+	switch (end) {
+	case JOURNAL_END_EMPTY:
+		return "empty";
+	case JOURNAL_END_CLEAN:
+		return "clean";
+	case JOURNAL_END_OPEN:
+		return "open";
+	case JOURNAL_END_TORN:
+		return "torn";
+	}
+	return "unknown";
+}
+
+static const char *end_in_words(enum journal_end end)
+{
+	switch (end) {
+	case JOURNAL_END_EMPTY:
+		return "it is empty";
+	case JOURNAL_END_CLEAN:
+		return "weir closed it";
+	case JOURNAL_END_OPEN:
+		return "it is being written, or its writer was killed";
+	case JOURNAL_END_TORN:
+		return "its last batch is torn; the next start of weir cuts it off and says so";
+	}
+	return "unknown";
+}
+
 static void write_json(const struct journal_verdict *verdict, bool with_key, struct buf *out)
 {
 	buf_putc(out, '{');
@@ -84,6 +114,11 @@ static void write_json(const struct journal_verdict *verdict, bool with_key, str
 	json_field_u64(out, "first_seq", verdict->first_seq);
 	json_field_u64(out, "last_seq", verdict->last_seq);
 	json_field_u64(out, "missing_records", verdict->missing_records);
+	json_field_u64(out, "declared_lost", verdict->declared_lost);
+	json_field_bool(out, "sealed", verdict->sealed);
+	json_field_string(out, "end", str_of(end_name(verdict->end)));
+	json_field_u64(out, "unclean_ends", verdict->unclean_ends);
+	json_field_u64(out, "torn_ends", verdict->torn_ends);
 	if (!verdict->sound)
 		json_field_string(
 			out, "bad",
@@ -98,11 +133,18 @@ static void write_text(const struct journal_verdict *verdict, bool with_key, str
 		   " segments, sequence numbers %" PRIu64 " to %" PRIu64 "\n",
 		   verdict->sound ? "sound" : "NOT SOUND", verdict->records, verdict->batches,
 		   verdict->segments, verdict->first_seq, verdict->last_seq);
+	buf_printf(out, "end: %s\n", end_in_words(verdict->end));
+	if (verdict->declared_lost)
+		buf_printf(out, "lost, and declared as lost: %" PRIu64 " records\n",
+			   verdict->declared_lost);
 	if (verdict->missing_records)
 		buf_printf(out, "missing without a reason: %" PRIu64 " records\n",
 			   verdict->missing_records);
 	if (!verdict->sound)
 		buf_printf(out, "first bad place: %.*s\n", (int)sizeof(verdict->bad), verdict->bad);
+	else if (with_key && !verdict->sealed && verdict->records)
+		buf_lit(out, "Not every segment is sealed (journal.seal was off): in those only "
+			     "frames and checksums were checked.\n");
 	else if (!with_key)
 		buf_lit(out, "Without --key only frames and checksums were checked: this finds "
 			     "accidents, not intruders.\n");

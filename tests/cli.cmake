@@ -2,3 +2,5 @@ weir_unit_test(options LIBS weir_cli)
 weir_unit_test(since LIBS weir_cli)
 weir_unit_test(event_filter LIBS weir_cli)
 weir_unit_test(control_client LIBS weir_cli Threads::Threads)
+weir_unit_test(journal_verbs LIBS weir_cli weir_outputs weir_journal weir_event weir_config
+	SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/journal_fixture.c)
