@@ -33,6 +33,11 @@ void delivery_bury(struct delivery *d, const struct dead_letter *letter)
 			 d->set.output->name, (unsigned long long)suppressed);
 }
 
+static struct str peer_words(const struct delivery *d)
+{
+	return d->error.text[0] ? str_of(d->error.text) : STR("refused");
+}
+
 static void bury_event(struct delivery *d, struct batch *part, size_t i)
 {
 	const struct batch_event *event = batch_event_at(part, i);
@@ -43,7 +48,7 @@ static void bury_event(struct delivery *d, struct batch *part, size_t i)
 		.time_wall_ns = clock_wall_ns(d->set.clock),
 		.seq = event->seq,
 		.output = str_of(d->set.output->name),
-		.reason = reason.n ? reason : str_of(d->error.text),
+		.reason = reason.n ? reason : peer_words(d),
 		.attempts = batch_attempts(part),
 		.event = batch_json(part, i),
 	};
