@@ -307,11 +307,12 @@ static void take_exec(struct ingest *ingest, struct record *record)
 		lose_for_memory(ingest, record);
 }
 
-/* A process that ran already; when it is delivered, it is a process_exec like any other. */
+/* A process that ran already; when it is delivered, it is a process_exec like any other. Kernel
+ * threads are only known, so that what they own has a name. */
 static void take_task(struct ingest *ingest, struct record *record)
 {
 	record->exec.flags = (record->exec.flags | PROCESS_PROCFS) & ~(uint32_t)PROCESS_EXECVE;
-	if (ingest->settings.existing_processes) {
+	if (ingest->settings.existing_processes && !record->kernel_thread) {
 		record->type = EVENT_EXEC;
 		take_exec(ingest, record);
 		return;

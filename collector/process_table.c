@@ -192,19 +192,9 @@ static void process_reduce(struct process *process)
 	process->flags = PROCESS_UNKNOWN;
 }
 
-/* Lets go of what is far above: see PROCESS_ENDED_CHAIN. A running one bounds its own chain. */
-static void cut_chain(struct process *process)
-{
-	for (int n = 0; process->parent && process->parent->exited; n++) {
-		if (n == PROCESS_ENDED_CHAIN) {
-			process_unref(&process->parent);
-			return;
-		}
-		process = process->parent;
-	}
-}
-
-/* States: a process runs, then is held by its children or lingers, then is outside. */
+/* States: a process runs, then is held by its children or lingers, then is outside. One that runs
+ * or is held holds its parent, so what leads up from a running process is known as far as it goes;
+ * the references keep its memory anyway. */
 
 static void hold_parent(struct process_table *table, struct process *child)
 {
@@ -213,19 +203,36 @@ static void hold_parent(struct process_table *table, struct process *child)
 	if (!parent)
 		return;
 	parent->live_children++;
-	if (parent->list == PROCESS_LINGERING)
-		list_move(table, parent, PROCESS_HELD);
+	if (parent->list != PROCESS_LINGERING)
+		return;
+	list_move(table, parent, PROCESS_HELD);
+	hold_parent(table, parent);
 }
 
-/* The child has stopped running. */
+/* The child neither runs nor is held any more; so upwards, as far as that changes something. */
 static void release_parent(struct process_table *table, struct process *child)
 {
 	struct process *parent = child->parent;
 
-	if (!parent || --parent->live_children || parent->list != PROCESS_HELD)
-		return;
-	parent->ended_ns = clock_boot_ns(table->clock);
-	list_move(table, parent, PROCESS_LINGERING);
+	while (parent && --parent->live_children == 0 && parent->list == PROCESS_HELD) {
+		parent->ended_ns = clock_boot_ns(table->clock);
+		list_move(table, parent, PROCESS_LINGERING);
+		parent = parent->parent;
+	}
+}
+
+/* Lets go of what is far above: see PROCESS_ENDED_CHAIN. A running one bounds its own chain. */
+static void cut_chain(struct process_table *table, struct process *process)
+{
+	for (int n = 0; process->parent && process->parent->exited; n++) {
+		if (n == PROCESS_ENDED_CHAIN) {
+			if (process->list == PROCESS_HELD)
+				release_parent(table, process);
+			process_unref(&process->parent);
+			return;
+		}
+		process = process->parent;
+	}
 }
 
 static void stop_running(struct process_table *table, struct process *process)
@@ -233,7 +240,11 @@ static void stop_running(struct process_table *table, struct process *process)
 	unlink_pid(table, process);
 	process->exited = true;
 	process->ended_ns = clock_boot_ns(table->clock);
-	list_move(table, process, process->live_children ? PROCESS_HELD : PROCESS_LINGERING);
+	if (process->live_children) {
+		list_move(table, process, PROCESS_HELD);
+		return;
+	}
+	list_move(table, process, PROCESS_LINGERING);
 	release_parent(table, process);
 }
 
@@ -242,6 +253,8 @@ static void leave(struct process_table *table, struct process *process, bool red
 {
 	if (process->list == PROCESS_LIVE)
 		stop_running(table, process);
+	if (process->list == PROCESS_HELD)
+		release_parent(table, process);
 	unlink_key(table, process);
 	list_remove(table, process);
 	if (reduce && process->refs > 1)
@@ -303,7 +316,7 @@ static void enter(struct process_table *table, struct process *process)
 	list_append(table, process, PROCESS_LIVE);
 	if (is_stale)
 		stop_running(table, process);
-	cut_chain(process);
+	cut_chain(table, process);
 	evict(table, process);
 }
 

@@ -1,7 +1,7 @@
 /* collector/process_table.h: every process that an event may be about, by pid and start of its
  * image. Bounded by entries and by bytes.
  *
- * An ended or replaced process stays known while a process that was forked from it runs, and for
+ * An ended or replaced process stays known while a process that descends from it runs, and for
  * `linger` after that, since its sockets may outlive it. Past the bounds the one that lingers
  * longest goes first, then the one that ended longest ago though children refer to it, and a
  * running one only when nothing else is left; each is counted. A lookup is exact (pid and start),

@@ -145,8 +145,8 @@ static void encode_bits(const char *name, uint64_t bits, struct str (*name_of)(u
 {
 	bool open = false;
 
-	for (unsigned int bit = 0; bit < 64; bit++) {
-		struct str word = bits >> bit & 1 ? name_of(bit) : STR("");
+	for (; bits; bits &= bits - 1) {
+		struct str word = name_of((unsigned int)__builtin_ctzll(bits));
 
 		if (!word.n)
 			continue;

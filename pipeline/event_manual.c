@@ -27,7 +27,7 @@ const struct event_member event_members[] = {
 	{ SECTION_PROCESS, "environment_variables", "list", "those that the configuration names" },
 	{ SECTION_PROCESS, "environment_variables[].Key", "string", "`invalid` when the variable has no `=`" },
 	{ SECTION_PROCESS, "environment_variables[].Value", "string", "" },
-	{ SECTION_PROCESS, "refcnt", "number", "itself while it runs, and its children that run" },
+	{ SECTION_PROCESS, "refcnt", "number", "itself while it runs, and its children that run or have such children themselves" },
 	{ SECTION_PROCESS, "tid", "number", "the acting thread; left out where none acted, as for a connection that the network ended" },
 	{ SECTION_PROCESS, "cap", "object", "capabilities; with `processes.credentials`" },
 	{ SECTION_PROCESS, "cap.permitted", "list of strings", "`CAP_*`; number 1 is `DAC_OVERRIDE`, without the prefix, as in Tetragon" },

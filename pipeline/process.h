@@ -144,7 +144,7 @@ struct image {
 enum process_list {
 	PROCESS_OUTSIDE,   /* not in the table: evicted, or a stand-in */
 	PROCESS_LIVE,	   /* runs */
-	PROCESS_HELD,	   /* ended, and a process that runs was forked from it */
+	PROCESS_HELD,	   /* ended, and a process that runs descends from it */
 	PROCESS_LINGERING, /* ended, and no such process is left */
 	PROCESS_LISTS,
 };
@@ -162,7 +162,7 @@ struct process {
 	struct memory_account *account;
 
 	/* The table's. */
-	uint32_t live_children; /* processes that run and whose parent this is */
+	uint32_t live_children; /* whose parent this is, and that run or are held in turn */
 	uint8_t list;		/* enum process_list */
 	bool exited;		/* or replaced by an execve */
 	bool used;		/* looked up since the eviction last came by */

@@ -5,3 +5,12 @@ weir_unit_test(event LIBS weir_event SOURCES ${fake_redaction})
 weir_unit_test(encode_json LIBS weir_event PkgConfig::JANSSON SOURCES ${fake_redaction})
 target_compile_definitions(test_encode_json PRIVATE
 	EVENTS_PAGE="${PROJECT_SOURCE_DIR}/docs/events.md")
+weir_unit_test(process_table LIBS weir_process SOURCES ${fake_redaction})
+# With the real decoder, and a pipeline that writes down what it is given.
+weir_unit_test(ingest LIBS weir_process
+	SOURCES ${fake_redaction} ${PROJECT_SOURCE_DIR}/collector/record.c)
+
+if(TARGET weir_redaction)
+	add_executable(bench_pipeline bench/bench_pipeline.c)
+	target_link_libraries(bench_pipeline PRIVATE weir_event)
+endif()
