@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -459,6 +460,7 @@ static int agent_start(struct agent *agent, struct errmsg *em)
 	err = sensor_start(agent->sensor, ingest_record, agent->ingest, em);
 	if (err)
 		return err;
+	malloc_trim(0); /* loading took the kernel's type information through the heap */
 	journal_commit(agent->journal);
 	arm_ms(agent->drain_timer, 0);
 	return 0;
