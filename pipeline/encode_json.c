@@ -79,6 +79,17 @@ static void put_process(const struct encode_settings *settings, const struct pro
 	buf_putc(out, '}');
 }
 
+/* Who it is, without what a process can make long. */
+static void put_brief_process(const struct encode_settings *settings, const struct process *process,
+			      enum reduction reduction, struct buf *out)
+{
+	buf_putc(out, '{');
+	put_own_members(settings, (struct process *)process, out);
+	if (process->image && reduction == REDUCED_TEXT)
+		encode_image_brief(process->image, out);
+	buf_putc(out, '}');
+}
+
 static void put_ancestors(const struct encode_settings *settings, const struct event *event,
 			  struct buf *out)
 {
@@ -96,21 +107,35 @@ static void put_ancestors(const struct encode_settings *settings, const struct e
 	buf_putc(out, ']');
 }
 
+static void put_kin(const struct encode_settings *settings, const struct event *event,
+		    enum reduction reduction, struct buf *out)
+{
+	if (!event->parent)
+		return;
+	buf_lit(out, ",\"parent\":");
+	if (reduction != REDUCED_NOTHING) {
+		put_brief_process(settings, event->parent, REDUCED_KIN, out);
+		return;
+	}
+	put_process(settings, event->parent, event->parent->key.pid, 0, out);
+	put_ancestors(settings, event, out);
+}
+
 /* Who did it, and who that descends from. Tetragon's exec and exit are the leader's. */
 static void put_processes(const struct encode_settings *settings, const struct event *event,
-			  struct buf *out)
+			  enum reduction reduction, struct buf *out)
 {
 	bool is_exec = event->kind == KIND_PROCESS_EXEC;
 	bool is_leader = is_exec || event->kind == KIND_PROCESS_EXIT;
 
 	buf_lit(out, "\"process\":");
-	put_process(settings, event->process, is_leader ? event->process->key.pid : event->tid,
-		    is_exec ? details_of_exec(settings) : 0, out);
-	if (!event->parent)
-		return;
-	buf_lit(out, ",\"parent\":");
-	put_process(settings, event->parent, event->parent->key.pid, 0, out);
-	put_ancestors(settings, event, out);
+	if (reduction == REDUCED_TEXT)
+		put_brief_process(settings, event->process, reduction, out);
+	else
+		put_process(settings, event->process,
+			    is_leader ? event->process->key.pid : event->tid,
+			    is_exec ? details_of_exec(settings) : 0, out);
+	put_kin(settings, event, reduction, out);
 }
 
 static void put_exit(const struct event *event, struct buf *out)
@@ -130,21 +155,21 @@ static void put_exit(const struct event *event, struct buf *out)
 }
 
 static void put_body(const struct encode_settings *settings, const struct event *event,
-		     struct buf *out)
+		     enum reduction reduction, struct buf *out)
 {
 	switch (event->kind) {
 	case KIND_PROCESS_EXEC:
-		put_processes(settings, event, out);
+		put_processes(settings, event, reduction, out);
 		return;
 	case KIND_PROCESS_EXIT:
-		put_processes(settings, event, out);
+		put_processes(settings, event, reduction, out);
 		put_exit(event, out);
 		return;
 	case KIND_PROCESS_CONNECT:
 	case KIND_PROCESS_ACCEPT:
 	case KIND_PROCESS_LISTEN:
 	case KIND_PROCESS_CLOSE:
-		put_processes(settings, event, out);
+		put_processes(settings, event, reduction, out);
 		encode_tcp(&event->tcp, event->kind, out);
 		return;
 	case KIND_WEIR_LOSS:
@@ -161,19 +186,36 @@ static void put_body(const struct encode_settings *settings, const struct event 
 	}
 }
 
-void encode_json(const struct encode_settings *settings, const struct event *event, uint64_t seq,
-		 struct buf *out)
+static void put_event(const struct encode_settings *settings, const struct event *event,
+		      uint64_t seq, enum reduction reduction, struct buf *out)
 {
 	buf_lit(out, "{\"");
 	buf_puts(out, str_of(event_kind_name(event->kind)));
 	buf_lit(out, "\":{");
-	put_body(settings, event, out);
+	put_body(settings, event, reduction, out);
 	buf_putc(out, '}');
 	if (settings->node_name.n)
 		json_field_string(out, "node_name", settings->node_name);
 	json_field_time(out, "time", event->time_wall_ns);
 	if (settings->cluster_name.n)
 		json_field_string(out, "cluster_name", settings->cluster_name);
-	encode_weir(settings, event, seq, out);
+	encode_weir(settings, event, seq, reduction, out);
 	buf_putc(out, '}');
+}
+
+void encode_json(const struct encode_settings *settings, const struct event *event, uint64_t seq,
+		 struct buf *out)
+{
+	size_t start = out->len;
+
+	if (!buf_ok(out))
+		return;
+	put_event(settings, event, seq, REDUCED_NOTHING, out);
+	for (int reduction = REDUCED_KIN; reduction < REDUCTIONS; reduction++) {
+		if (likely(buf_ok(out)) || !event->process)
+			return;
+		out->len = start;
+		out->overflow = false;
+		put_event(settings, event, seq, (enum reduction)reduction, out);
+	}
 }

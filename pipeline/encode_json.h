@@ -27,7 +27,8 @@ struct encode_settings {
 	struct namespaces host_ns; /* those of pid 1, for is_host */
 };
 
-/* Largest event there is; a buf of this much never overflows on what the sensor can send. */
+/* Largest event there is. What would be larger is written with less in it, and says so
+ * ("reduced" among its defects); so a buf of this much never overflows on what the sensor sends. */
 #define ENCODE_MAX_BYTES (512u * 1024)
 
 /* Appends the event to out. seq is the number the journal gave it. Fills the fragments of the

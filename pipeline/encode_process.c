@@ -139,6 +139,13 @@ void encode_image_members(const struct image *image, struct buf *out)
 	encode_environment(image->environment.text, out);
 }
 
+void encode_image_brief(const struct image *image, struct buf *out)
+{
+	json_field_u64(out, "uid", image->creds.euid);
+	encode_text("binary", image->binary, out);
+	json_field_u64(out, "auid", image->auid);
+}
+
 /* The names of the bits that are set; nothing when none of them has one. */
 static void encode_bits(const char *name, uint64_t bits, struct str (*name_of)(unsigned int bit),
 			struct buf *out)

@@ -18,5 +18,7 @@ void encode_own_members(const struct encode_settings *settings, const struct pro
 			struct buf *out);
 /* What all processes of the image share. */
 void encode_image_members(const struct image *image, struct buf *out);
+/* Of these, the ones that a process can't make long: for an event that would be too large. */
+void encode_image_brief(const struct image *image, struct buf *out);
 void encode_details(const struct encode_settings *settings, const struct image *image,
 		    uint32_t details, struct buf *out);

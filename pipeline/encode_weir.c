@@ -84,11 +84,12 @@ static void encode_redacted(const struct redaction_outcome *outcome, struct buf 
 	buf_putc(out, '}');
 }
 
-static void encode_exec(const struct process *process, struct buf *out)
+static void encode_exec(const struct process *process, enum reduction reduction, struct buf *out)
 {
 	const struct image *image = process->image;
+	uint32_t listed = TEXT_DEFECT_ARGUMENTS_LOSSY | TEXT_DEFECT_ARGV;
 
-	if (image->text_defects & (TEXT_DEFECT_ARGUMENTS_LOSSY | TEXT_DEFECT_ARGV))
+	if (image->text_defects & listed && reduction == REDUCED_NOTHING)
 		encode_argv(image->argv.text, out);
 	if (process->flags & PROCESS_TRUNC_ARGS)
 		json_field_u64(out, "argv_total_bytes", image->args_total);
@@ -103,7 +104,8 @@ static void encode_exec(const struct process *process, struct buf *out)
 	if (image->session_id != SESSION_UNSET)
 		json_field_u64(out, "session_id", image->session_id);
 	encode_redacted(&image->redaction, out);
-	encode_raw(image, out);
+	if (reduction == REDUCED_NOTHING)
+		encode_raw(image, out);
 }
 
 static void encode_defect(bool present, const char *name, struct buf *out)
@@ -115,19 +117,20 @@ static void encode_defect(bool present, const char *name, struct buf *out)
 }
 
 /* What is missing in the event and why. */
-static void encode_defects(const struct event *event, struct buf *out)
+static void encode_defects(const struct event *event, enum reduction reduction, struct buf *out)
 {
 	const struct process *process = event->process;
 	bool is_orphan = process->image && !event->parent && process->parent_key.pid;
 	uint32_t truncated =
 		event->kind == KIND_PROCESS_EXEC && process->image ? process->image->truncated : 0;
 
-	if (process->image && !is_orphan && !truncated)
+	if (process->image && !is_orphan && !truncated && reduction == REDUCED_NOTHING)
 		return;
 	json_key(out, "defects");
 	buf_putc(out, '[');
 	encode_defect(!process->image, "process_unknown", out);
 	encode_defect(is_orphan, "parent_unknown", out);
+	encode_defect(reduction != REDUCED_NOTHING, "reduced", out);
 	encode_defect(truncated & TRUNCATED_FILENAME, "binary_truncated", out);
 	encode_defect(truncated & TRUNCATED_EXE, "exe_truncated", out);
 	encode_defect(truncated & TRUNCATED_CWD, "cwd_truncated", out);
@@ -136,7 +139,7 @@ static void encode_defects(const struct event *event, struct buf *out)
 }
 
 void encode_weir(const struct encode_settings *settings, const struct event *event, uint64_t seq,
-		 struct buf *out)
+		 enum reduction reduction, struct buf *out)
 {
 	buf_lit(out, ",\"weir\":{\"seq\":\"");
 	buf_u64(out, seq);
@@ -145,10 +148,10 @@ void encode_weir(const struct encode_settings *settings, const struct event *eve
 	buf_putc(out, '"');
 	if (event->process) {
 		if (event->kind == KIND_PROCESS_EXEC && event->process->image)
-			encode_exec(event->process, out);
+			encode_exec(event->process, reduction, out);
 		if (event->kind == KIND_PROCESS_EXIT && event->exit_code & 0x80)
 			json_field_bool(out, "core_dumped", true);
-		encode_defects(event, out);
+		encode_defects(event, reduction, out);
 	}
 	buf_putc(out, '}');
 }

@@ -4,6 +4,15 @@
 
 #include "pipeline/encode_json.h"
 
+/* What is left out of an event that would be larger than an event may be: a process that fills its
+ * arguments with characters that must be escaped can't make its own event vanish that way. */
+enum reduction {
+	REDUCED_NOTHING,
+	REDUCED_KIN,  /* the parent's image, ancestors, weir.argv and weir.raw */
+	REDUCED_TEXT, /* and arguments, environment and working directory of the process */
+	REDUCTIONS,
+};
+
 /* Appends `,"weir":{...}`. */
 void encode_weir(const struct encode_settings *settings, const struct event *event, uint64_t seq,
-		 struct buf *out);
+		 enum reduction reduction, struct buf *out);

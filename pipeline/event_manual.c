@@ -141,7 +141,7 @@ const struct event_member event_members[] = {
 	{ SECTION_WEIR, "raw.environment", "object", "" },
 	{ SECTION_WEIR, "raw.environment.*", "base64", "`KEY=VALUE`, by place in `environment_variables`" },
 	{ SECTION_WEIR, "core_dumped", "bool", "`process_exit`: with a core dump" },
-	{ SECTION_WEIR, "defects", "list of strings", "what is missing: `process_unknown`, `parent_unknown`; in `process_exec` also `binary_truncated`, `exe_truncated`, `cwd_truncated` (its beginning), `environment_truncated`" },
+	{ SECTION_WEIR, "defects", "list of strings", "what is missing: `process_unknown`, `parent_unknown`, `reduced` (the whole event would have been larger than 512 KiB: without the parent's image, ancestors, `argv` and `raw`; if need be also without arguments, environment and working directory); in `process_exec` also `binary_truncated`, `exe_truncated`, `cwd_truncated` (its beginning), `environment_truncated`" },
 };
 /* clang-format on */
 

@@ -529,7 +529,7 @@ static void test_a_full_buffer_leaves_nothing_behind(void **state)
 	char mem[1024];
 
 	(void)state;
-	for (size_t size = 0; size < 400; size++) {
+	for (size_t size = 0; size < 250; size++) {
 		struct buf out = buf_fixed(mem, size);
 
 		encode_json(&settings, &event, 1, &out);
@@ -538,6 +538,47 @@ static void test_a_full_buffer_leaves_nothing_behind(void **state)
 	json_decref(parse(encode(&settings, &event, &whole)));
 	process_drop(&process);
 	buf_free(&whole);
+}
+
+/* Arguments of control characters take six bytes each: a parent and a child that are both full of
+ * them must not be able to make the exec vanish. */
+static void test_an_event_that_is_too_large_is_reduced(void **state)
+{
+	static char args[120 * 1024];
+	struct encode_settings settings = settings_of(true, DETAIL_EXEC);
+	struct buf out = buf_growable(ENCODE_MAX_BYTES);
+	struct process_draft draft = plain_draft();
+	struct event event = { .kind = KIND_PROCESS_EXEC };
+
+	(void)state;
+	for (size_t size = 1024; size <= sizeof(args); size += 17 * 1024) {
+		struct process process, parent;
+		json_t *json, *who, *weir;
+
+		memset(args, 1, size);
+		args[0] = args[size - 1] = '\0';
+		draft.args = (struct str){ args, size };
+		process = process_of(image_create(&draft, NULL), 42, 2000);
+		parent = process_of(image_create(&draft, NULL), 7, 500);
+		event.process = &process;
+		event.parent = &parent;
+		json = parse(encode(&settings, &event, &out));
+		who = json_object_get(json_object_get(json, "process_exec"), "process");
+		weir = json_object_get(json, "weir");
+		assert_string_equal(json_string_value(json_object_get(who, "exec_id")), ID_SELF);
+		assert_string_equal(json_string_value(json_object_get(who, "binary")),
+				    "/usr/bin/curl");
+		assert_int_equal(json_object_get(weir, "argv") == NULL,
+				 size * 6 * 3 > ENCODE_MAX_BYTES);
+		assert_int_equal(json_object_get(weir, "defects") != NULL,
+				 size * 6 * 3 > ENCODE_MAX_BYTES);
+		assert_int_equal(json_object_get(who, "arguments") == NULL,
+				 size * 6 > ENCODE_MAX_BYTES);
+		json_decref(json);
+		process_drop(&process);
+		process_drop(&parent);
+	}
+	buf_free(&out);
 }
 
 /* Random events. */
@@ -1058,6 +1099,7 @@ int main(void)
 		cmocka_unit_test(test_ipv6_follows_rfc5952),
 		cmocka_unit_test(test_weirs_own_events),
 		cmocka_unit_test(test_a_full_buffer_leaves_nothing_behind),
+		cmocka_unit_test(test_an_event_that_is_too_large_is_reduced),
 		cmocka_unit_test(test_spliced_and_whole_are_the_same_bytes),
 		cmocka_unit_test(test_the_bytes_come_back),
 		cmocka_unit_test(test_the_manual_names_every_member_and_no_other),
