@@ -1,0 +1,5 @@
+weir_unit_test(record LIBS weir_sensor)
+weir_unit_test(ring LIBS weir_sensor)
+weir_unit_test(sensor LIBS weir_sensor)
+set_tests_properties(unit/sensor PROPERTIES SKIP_RETURN_CODE 77 RUN_SERIAL ON)
+weir_fuzzer(record LIBS weir_sensor)
