@@ -50,7 +50,7 @@ static void write_configuration(struct buf *out)
 		"## Settings\n\n");
 	config_write_manual(settings_items, "", out);
 	write_stages(out);
-	buf_lit(out, "\n## Outputs\n\n");
+	buf_putc(out, '\n');
 	outputs_write_manual(out);
 }
 

@@ -126,8 +126,8 @@ const struct verb verb_run = {
 		 "Without a configuration events go to standard output: one coloured line each on "
 		 "a\nterminal, JSON when piped. SIGHUP reloads the configuration, as `weir reload` "
 		 "does;\nSIGUSR1 makes outputs open their files anew.\n\n"
-		 "It needs root, or the capabilities BPF, PERFMON, SYS_RESOURCE, DAC_READ_SEARCH "
-		 "and\nSYS_PTRACE, and SETUID and SETGID to drop the forwarder's rights.",
+		 "It needs root: the collector loads programs into the kernel, and the forwarder "
+		 "gives up\nits rights. `weir probe` says whether this kernel will do.",
 	.examples = "  weir run\n"
 		    "  weir run --duration 30s --output-format json > events.json\n"
 		    "  weir run --config /etc/weir/weir.yaml\n"
