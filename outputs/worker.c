@@ -180,7 +180,6 @@ void worker_free(struct worker **worker)
 	struct worker *w = *worker;
 	struct timespec until;
 
-	*worker = NULL;
 	if (!w)
 		return;
 	pthread_mutex_lock(&w->lock);
@@ -197,5 +196,6 @@ void worker_free(struct worker **worker)
 			until.tv_nsec -= 1000000000;
 		}
 	} while (pthread_timedjoin_np(w->thread, NULL, &until) == ETIMEDOUT);
+	*worker = NULL; /* not before: the thread may have looked through it */
 	free_parts(w);
 }

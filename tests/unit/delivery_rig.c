@@ -140,9 +140,9 @@ struct rig *rig_create(const char *name)
 	if (!mkdtemp(rig->state_directory))
 		abort();
 	clock_init_fake(&rig->clock, 1000 * NSEC_PER_SEC, 1700000000 * NSEC_PER_SEC);
-	rig->encode = (struct encode_settings){
-		.node_name = STR("node"), .boot_id = STR("11111111-2222-3333-4444-555555555555")
-	};
+	rig->encode =
+		(struct encode_settings){ .node_name = STR("node"),
+					  .boot_id = STR("11111111-2222-3333-4444-555555555555") };
 	rig->random_value = UINT64_MAX;
 	rig->script = calloc(1, sizeof(*rig->script));
 	settings = &rig->script->settings;

@@ -104,13 +104,13 @@ enum journal_read journal_reader_next(struct journal_reader *reader,
 						 .count = entry->lost };
 		return JOURNAL_READ_LOSS;
 	}
-	*record_r = (struct journal_record){ .seq = entry->seq,
-					     .time_wall_ns = 1700000000ull * NSEC_PER_SEC +
-							     entry->seq,
-					     .kind = entry->kind,
-					     .pid = 1,
-					     .json = str_of(entry->json),
-					     .boot_id = STR(BOOT_ID) };
+	*record_r =
+		(struct journal_record){ .seq = entry->seq,
+					 .time_wall_ns = 1700000000ull * NSEC_PER_SEC + entry->seq,
+					 .kind = entry->kind,
+					 .pid = 1,
+					 .json = str_of(entry->json),
+					 .boot_id = STR(BOOT_ID) };
 	return JOURNAL_READ_RECORD;
 }
 

@@ -106,7 +106,9 @@ static void test_work_per_run_is_bounded(void **state)
 static void test_backoff_grows_to_its_cap_and_nothing_is_lost(void **state)
 {
 	struct rig *rig = *state;
-	static const uint64_t expected_ms[] = { 100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000 };
+	static const uint64_t expected_ms[] = {
+		100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000
+	};
 	size_t i;
 
 	script_add(rig, OUTPUT_LOST, ARRAY_SIZE(expected_ms));

@@ -28,7 +28,8 @@ static const char *compact(enum event_kind kind, const char *json)
 	return format_as("compact", kind, json);
 }
 
-#define PROCESS "\"process\":{\"pid\":42,\"uid\":0,\"user\":{\"name\":\"root\"},\"binary\":\"/bin/ls\",\"arguments\":\"-l /\"}"
+#define PROCESS \
+	"\"process\":{\"pid\":42,\"uid\":0,\"user\":{\"name\":\"root\"},\"binary\":\"/bin/ls\",\"arguments\":\"-l /\"}"
 
 static void test_lines_of_each_kind(void **state)
 {
@@ -41,34 +42,38 @@ static void test_lines_of_each_kind(void **state)
 			    "22:13:20.123 exit    42      root     /bin/ls -l / status 0");
 	assert_string_equal(
 		compact(KIND_PROCESS_CONNECT,
-			"{\"process_connect\":{" PROCESS ",\"source_ip\":\"10.0.0.1\",\"source_port\":1234,"
+			"{\"process_connect\":{" PROCESS
+			",\"source_ip\":\"10.0.0.1\",\"source_port\":1234,"
 			"\"destination_ip\":\"2001:db8::1\",\"destination_port\":443,"
 			"\"error\":\"ECONNREFUSED\"}}"),
 		"22:13:20.123 connect 42      root     /bin/ls 10.0.0.1:1234 -> [2001:db8::1]:443 "
 		"failed: ECONNREFUSED");
-	assert_string_equal(compact(KIND_PROCESS_LISTEN, "{\"process_listen\":{\"process\":{\"pid\":7},"
-							 "\"source_ip\":\"0.0.0.0\",\"source_port\":80}}"),
+	assert_string_equal(compact(KIND_PROCESS_LISTEN,
+				    "{\"process_listen\":{\"process\":{\"pid\":7},"
+				    "\"source_ip\":\"0.0.0.0\",\"source_port\":80}}"),
 			    "22:13:20.123 listen  7       -        (unknown) 0.0.0.0:80");
-	assert_string_equal(
-		compact(KIND_WEIR_LOSS, "{\"weir_loss\":{\"cause\":\"ring_full\",\"count\":\"12\"}}"),
-		"22:13:20.123 LOSS    12 events lost: cause ring_full");
+	assert_string_equal(compact(KIND_WEIR_LOSS,
+				    "{\"weir_loss\":{\"cause\":\"ring_full\",\"count\":\"12\"}}"),
+			    "22:13:20.123 LOSS    12 events lost: cause ring_full");
 }
 
 static void test_text_can_t_drive_the_terminal_or_forge_a_line(void **state)
 {
-	const char *line = compact(
-		KIND_PROCESS_EXEC,
-		"{\"process_exec\":{\"process\":{\"pid\":1,\"binary\":\"/x\",\"arguments\":"
-		"\"\\u001b[2J\\nfake \\\"q\\\" \\\\n \\u0085 \xe2\x80\xae" "evil \xff \xc2\x9b \xef\xbb\xbf \x1b[31m\"}}}");
+	const char *line =
+		compact(KIND_PROCESS_EXEC,
+			"{\"process_exec\":{\"process\":{\"pid\":1,\"binary\":\"/x\",\"arguments\":"
+			"\"\\u001b[2J\\nfake \\\"q\\\" \\\\n \\u0085 \xe2\x80\xae"
+			"evil \xff \xc2\x9b \xef\xbb\xbf \x1b[31m\"}}}");
 
-	assert_string_equal(strchr(line, '/'), "/x \\u001b[2J\\nfake \"q\" \\\\n \\u0085 \\u202eevil ? "
-					       "\\u009b \\ufeff ?[31m");
+	assert_string_equal(strchr(line, '/'),
+			    "/x \\u001b[2J\\nfake \"q\" \\\\n \\u0085 \\u202eevil ? "
+			    "\\u009b \\ufeff ?[31m");
 }
 
 static void test_color_is_ours_alone(void **state)
 {
-	const char *line = format_as("compact-color", KIND_PROCESS_EXEC,
-				     "{\"process_exec\":{" PROCESS "}}");
+	const char *line =
+		format_as("compact-color", KIND_PROCESS_EXEC, "{\"process_exec\":{" PROCESS "}}");
 
 	assert_non_null(strstr(line, "\033[1m/bin/ls\033[0m -l /"));
 	assert_null(strchr(compact(KIND_PROCESS_EXEC, "{\"process_exec\":{" PROCESS "}}"), '\033'));

@@ -55,8 +55,9 @@ static void test_walks_arrays_and_objects(void **state)
 static void test_garbage_is_not_there(void **state)
 {
 	static const char *const garbage[] = {
-		"", " ", "{", "}", "[", "{\"a\"", "{\"a\":1", "{\"a\":[}", "[{]}", "\"abc", "\"abc\\",
-		"\"abc\\\"", "{} x", "nul", "tru", "{\"a\":1}}", "]", ":", ",",
+		"",	     " ",	   "{",	    "}",       "[",	    "{\"a\"", "{\"a\":1",
+		"{\"a\":[}", "[{]}",	   "\"abc", "\"abc\\", "\"abc\\\"", "{} x",   "nul",
+		"tru",	     "{\"a\":1}}", "]",	    ":",       ",",
 	};
 	size_t i;
 
@@ -66,8 +67,9 @@ static void test_garbage_is_not_there(void **state)
 
 static void test_broken_members_end_the_walk(void **state)
 {
-	static const char *const broken[] = { "{1:2,\"a\":1}", "{\"x\" 1,\"a\":1}", "{\"x\":,\"a\":1}",
-					      "{\"x\":1 \"a\":1}", "{,\"a\":1}" };
+	static const char *const broken[] = { "{1:2,\"a\":1}", "{\"x\" 1,\"a\":1}",
+					      "{\"x\":,\"a\":1}", "{\"x\":1 \"a\":1}",
+					      "{,\"a\":1}" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(broken); i++) {
@@ -107,15 +109,17 @@ static void test_unescapes(void **state)
 	assert_unescaped("\\ud83d\\ude00", "\xf0\x9f\x98\x80");
 	assert_unescaped("\\ud83d!", "\xef\xbf\xbd!");
 	assert_unescaped("\\ude00", "\xef\xbf\xbd");
-	assert_unescaped("\\u12", "\xef\xbf\xbd" "12");
+	assert_unescaped("\\u12", "\xef\xbf\xbd"
+				  "12");
 	assert_unescaped("\\q", "\xef\xbf\xbd");
 	assert_unescaped("end\\", "end\xef\xbf\xbd");
 }
 
 static void test_reads_numbers_as_protojson_writes_them(void **state)
 {
-	struct json_value v = parse("{\"a\":\"18446744073709551615\",\"b\":7,\"c\":\"18446744073709551616\","
-				    "\"d\":\"\",\"e\":-1,\"f\":1.5,\"g\":true}");
+	struct json_value v =
+		parse("{\"a\":\"18446744073709551615\",\"b\":7,\"c\":\"18446744073709551616\","
+		      "\"d\":\"\",\"e\":-1,\"f\":1.5,\"g\":true}");
 	struct json_value member = json_get(&v, "a");
 	uint64_t n;
 	const char *bad;

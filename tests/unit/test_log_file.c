@@ -176,11 +176,12 @@ static void test_dead_letters_stay_below_their_bound(void **state)
 	assert_non_null(content(".1"));
 	assert_null(content(".2"));
 	assert_true(dead_letters_removed(letters) > 0);
-	assert_memory_equal(content(""),
-			    "{\"time\":\"2023-11-14T22:13:20Z\",\"output\":\"out\",\"id\":\"boot-9\","
-			    "\"seq\":\"9\",\"reason\":\"say \\\"no\\\"\\n\",\"attempts\":2,"
-			    "\"event\":{\"a\":1}}\n",
-			    strlen("{\"time\":\"2023-11-14T22:13:20Z\",\"output\":\"out\""));
+	assert_memory_equal(
+		content(""),
+		"{\"time\":\"2023-11-14T22:13:20Z\",\"output\":\"out\",\"id\":\"boot-9\","
+		"\"seq\":\"9\",\"reason\":\"say \\\"no\\\"\\n\",\"attempts\":2,"
+		"\"event\":{\"a\":1}}\n",
+		strlen("{\"time\":\"2023-11-14T22:13:20Z\",\"output\":\"out\""));
 	dead_letters_free(&letters);
 }
 

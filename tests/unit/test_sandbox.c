@@ -153,9 +153,9 @@ static int type_for_the_user(void)
 static int make_code(void)
 {
 	return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		    0) == MAP_FAILED ?
-		       errno :
-		       0;
+		    0) == MAP_FAILED
+		       ? errno
+		       : 0;
 }
 
 static void *thread_body(void *arg)
@@ -218,7 +218,8 @@ static void test_nothing_is_left(void **state)
 		struct errmsg em;
 
 		status_fd = open("/proc/self/status", O_RDONLY);
-		if (sandbox_find_user("nobody", &user, &em) != 0 || sandbox_enter(&settings, &em) != 0)
+		if (sandbox_find_user("nobody", &user, &em) != 0 ||
+		    sandbox_enter(&settings, &em) != 0)
 			_exit(200);
 		_exit(has_nothing_left());
 	}
