@@ -117,6 +117,7 @@ static int add_entry(struct pipeline *pipeline, const struct config_node *node, 
 {
 	const struct stage_type *type;
 	struct stage_entry entry;
+	struct errmsg why = { "" };
 	int rc = read_entry(node, &entry, em);
 
 	if (rc)
@@ -129,7 +130,13 @@ static int add_entry(struct pipeline *pipeline, const struct config_node *node, 
 	/* One place is kept for the redaction that is always there. */
 	if (pipeline->stages_count == MAX_STAGES - 1)
 		return config_error(node, em, "more than %d stages", MAX_STAGES - 1);
-	return add_stage(pipeline, type, entry.cfg, em);
+	if (entry.cfg)
+		return add_stage(pipeline, type, entry.cfg, em);
+	/* Without settings there is no place that the stage could name. */
+	rc = add_stage(pipeline, type, NULL, &why);
+	if (rc)
+		config_error(node, em, "%s: %s", type->name, why.text);
+	return rc;
 }
 
 static int add_listed(struct pipeline *pipeline, const struct config_node *list, struct errmsg *em)

@@ -285,31 +285,32 @@ static bool is_number(enum key_field field)
 	return field == KEY_USER || field == KEY_PID;
 }
 
-/* "event=process_exec binary=/bin/true"; cut where it is longer than there is room, and never
- * within a character. */
+/* As much of the value as there is room for, never a part of a character. */
+static void write_cut(struct buf *text, struct str value)
+{
+	value.n = utf8_valid_prefix((struct str){ value.p, text->cap - text->len });
+	buf_puts(text, value);
+	text->overflow = true;
+}
+
+/* "event=process_exec binary=/bin/true"; cut where it is longer than there is room. */
 static void write_key_text(const struct stage_rate_limit *limit, const struct event *event,
 			   struct rate_bucket *bucket)
 {
-	char mem[RATE_KEY_TEXT_BYTES];
-	struct buf text = buf_fixed(mem, sizeof(mem));
+	struct buf text = buf_fixed(bucket->text, sizeof(bucket->text));
 	uint32_t number;
 
-	for (size_t i = 0; i < limit->fields_count; i++) {
+	for (size_t i = 0; i < limit->fields_count && buf_ok(&text); i++) {
 		struct str value = field_value(limit->fields[i], event, &number);
-		size_t room;
 
 		buf_printf(&text, "%s%s=", i ? " " : "", key_names[limit->fields[i]]);
-		room = text.cap - text.len;
 		if (is_number(limit->fields[i]))
 			buf_u64(&text, number);
-		else if (value.n <= room)
+		else if (value.n <= text.cap - text.len)
 			buf_puts(&text, value);
 		else
-			buf_puts(&text,
-				 (struct str){ value.p,
-					       utf8_valid_prefix((struct str){ value.p, room }) });
+			write_cut(&text, value);
 	}
-	memcpy(bucket->text, mem, text.len);
 	bucket->text_length = (uint8_t)text.len;
 }
 

@@ -20,7 +20,7 @@ static const char *const registry[] = { "(?:^|/)(?:docker|podman|nerdctl|skopeo|
 #define FOR(programs) .binaries = (programs), .binaries_count = ARRAY_SIZE(programs)
 
 /* Each is written so that its own fixed text is long and rare (it is what the prefilter looks
- * for), and so that no repeat can give back what it took: cost stays linear. */
+ * for), and so that repeats give back little of what they took: cost stays linear. */
 static const struct redaction_rule_settings presets[] = {
 	/* Secrets that can be told by their shape alone. */
 	{ .id = "preset/aws-access-key",
@@ -62,7 +62,7 @@ static const struct redaction_rule_settings presets[] = {
 	  .pattern = "(?<![A-Za-z0-9_-])(eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}\\."
 		     "[A-Za-z0-9_-]*)" },
 	{ .id = "preset/private-key",
-	  .pattern = "-----BEGIN (?:[A-Z0-9]+ )*+PRIVATE KEY(?: BLOCK)?-----"
+	  .pattern = "-----BEGIN (?:[A-Z0-9]++ )*PRIVATE KEY(?: BLOCK)?-----"
 		     "([^-]*+(?:-(?!----END )[^-]*+)*+)" },
 
 	/* Secrets that can be told by what stands before them. */
@@ -77,7 +77,7 @@ static const struct redaction_rule_settings presets[] = {
 		     "[\"']?\\s*:\\s*[\"']?(\\S+)" },
 	{ .id = "preset/secret-option",
 	  .pattern =
-		  "(?i)(?:^|\\s)--?(?:[a-z0-9]+[_.-])*+" SECRET_WORD "(?:\\s*=\\s*|\\s+)(\\S+)" },
+		  "(?i)(?:^|\\s)--?(?:[a-z0-9]++[_.-])*" SECRET_WORD "(?:\\s*=\\s*|\\s+)(\\S+)" },
 	{ .id = "preset/short-secret-option",
 	  .pattern = "(?i)(?:^|\\s)--(?:[a-z0-9]+-)*+(?:pass|pwd|pw)(?:\\s*=\\s*|\\s+)(\\S+)" },
 	{ .id = "preset/secret-assignment",
