@@ -9,23 +9,17 @@
  * Cost: about 0.6 microseconds per accepted connection. */
 #include "bpf/sock.h"
 
-SEC("fexit/inet_csk_accept")
-int weir_accept(unsigned long long *ctx)
+static __always_inline int accepted(const struct sock *sk)
 {
-	const struct sock *sk;
 	struct socket_state *state;
 	struct event_tcp *record;
 
-	if (accept_arguments == 4)
-		sk = (const struct sock *)((volatile unsigned long long *)ctx)[4];
-	else
-		sk = (const struct sock *)((volatile unsigned long long *)ctx)[2];
 	if (!sk || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	state = socket_state_create(sk, EVENT_ACCEPT);
-	record = emit_reserve(EVENT_ACCEPT, sizeof(*record));
 	if (state)
 		socket_own(state, SOCKET_ROLE_SERVER);
+	record = emit_reserve(EVENT_ACCEPT, sizeof(*record));
 	if (!record)
 		return 0;
 	socket_describe(record, EVENT_ACCEPT, sk, bpf_ktime_get_boot_ns());
@@ -37,6 +31,19 @@ int weir_accept(unsigned long long *ctx)
 	record->owner_source = OWNER_CURRENT;
 	emit_submit(record, EVENT_ACCEPT, sizeof(*record));
 	return 0;
+}
+
+/* The socket is what the function returned: it stands behind the arguments. */
+SEC("fexit/inet_csk_accept")
+int weir_accept(unsigned long long *ctx)
+{
+	return accepted((const struct sock *)ctx[2]);
+}
+
+SEC("fexit/inet_csk_accept")
+int weir_accept_before_6_10(unsigned long long *ctx)
+{
+	return accepted((const struct sock *)ctx[4]);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

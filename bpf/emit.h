@@ -15,7 +15,7 @@ static __always_inline void emit_count(enum event_type type, enum event_fate fat
 	struct counters *c = bpf_map_lookup_elem(&counters, &zero);
 
 	if (c)
-		c->fates[type][fate]++; /* this CPU's own; tracing programs don't migrate */
+		__sync_fetch_and_add(&c->fates[type][fate], 1); /* a softirq may come between */
 }
 
 /* `before` and `after`: bytes waiting in the ring. */

@@ -22,9 +22,8 @@ const volatile __u32 snapshot_slot __weak = 0;
 const volatile bool exit_has_group_dead __weak = false;
 /* bpf_get_socket_cookie() may be called from tracing programs (5.12). */
 const volatile bool has_socket_cookie __weak = false;
-/* fexit on inet_csk_accept is attached and tells of accepts; and how many arguments that has. */
+/* fexit on inet_csk_accept is attached and tells of accepts. */
 const volatile bool accept_is_traced __weak = false;
-const volatile __u32 accept_arguments __weak = 2;
 
 /* -- maps -- */
 

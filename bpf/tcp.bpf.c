@@ -71,10 +71,12 @@ static __always_inline void tcp_listening(const struct sock *sk, __u64 now, int 
 static __always_inline void tcp_connected(const struct sock *sk, struct socket_state *state,
 					  __u64 now, int old_state, int new_state)
 {
-	struct event_tcp *record = tcp_begin(EVENT_CONNECT, sk, now, old_state, new_state);
+	struct event_tcp *record;
 
+	/* Before the record: verifiers up to 6.1 refuse a second look at whether there is one. */
 	if (state && new_state == TCP_ESTABLISHED)
 		state->established_ns = now;
+	record = tcp_begin(EVENT_CONNECT, sk, now, old_state, new_state);
 	if (!record)
 		return;
 	if (state) {

@@ -26,6 +26,7 @@ struct sensor {
 	uint32_t record_bytes; /* of the longest record */
 	int cpus;
 	bool tcp;
+	struct bpf_program *accept; /* the one for this kernel's inet_csk_accept; NULL: none is */
 	struct counters_of_cpu *counters; /* one per CPU */
 };
 
@@ -39,7 +40,8 @@ struct counters_of_cpu {
 /* libbpf describes failures only to a print function of its own, without a context. */
 static _Thread_local struct errmsg libbpf_said;
 
-static int keep_first_warning(enum libbpf_print_level level, const char *fmt, va_list ap)
+static PRINTF_LIKE(2, 0) int keep_first_warning(enum libbpf_print_level level, const char *fmt,
+						va_list ap)
 {
 	size_t n;
 
@@ -158,10 +160,11 @@ static int set_kernel_knobs(struct sensor *sensor, struct errmsg *em)
 	knobs->has_socket_cookie =
 		btf__find_by_name_kind(btf, "bpf_get_socket_ptr_cookie", BTF_KIND_FUNC) > 0;
 	accept_arguments = parameters_of(btf, "inet_csk_accept", BTF_KIND_FUNC);
-	if (accept_arguments != 2 && accept_arguments != 4)
+	sensor->accept = accept_arguments == 2	 ? sensor->programs->progs.weir_accept
+			 : accept_arguments == 4 ? sensor->programs->progs.weir_accept_before_6_10
+						 : NULL;
+	if (!sensor->accept)
 		knobs->accept_is_traced = false;
-	else
-		knobs->accept_arguments = accept_arguments;
 	btf__free(btf);
 	return 0;
 }
@@ -186,7 +189,10 @@ static void choose_programs(struct sensor *sensor)
 
 	bpf_program__set_autoload(programs->progs.weir_tcp, sensor->tcp);
 	bpf_program__set_autoload(programs->progs.weir_sockets, sensor->tcp);
-	bpf_program__set_autoload(programs->progs.weir_accept, programs->rodata->accept_is_traced);
+	bpf_program__set_autoload(programs->progs.weir_accept, false);
+	bpf_program__set_autoload(programs->progs.weir_accept_before_6_10, false);
+	if (programs->rodata->accept_is_traced)
+		bpf_program__set_autoload(sensor->accept, true);
 	bpf_program__set_autoattach(programs->progs.weir_snapshot, false);
 	bpf_program__set_autoattach(programs->progs.weir_sockets, false);
 	if (!sensor->tcp)
@@ -307,8 +313,8 @@ static int attach_all(struct sensor *sensor, struct errmsg *em)
 		err = attach(programs->progs.weir_exec, &programs->links.weir_exec, em);
 	if (!err)
 		err = attach(programs->progs.weir_fork, &programs->links.weir_fork, em);
-	if (!err && programs->rodata->accept_is_traced)
-		err = attach(programs->progs.weir_accept, &programs->links.weir_accept, em);
+	if (!err && programs->rodata->accept_is_traced) /* one link, whichever program it is */
+		err = attach(sensor->accept, &programs->links.weir_accept, em);
 	if (!err && sensor->tcp)
 		err = attach(programs->progs.weir_tcp, &programs->links.weir_tcp, em);
 	return err;
