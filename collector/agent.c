@@ -246,7 +246,7 @@ static void harden(void)
 
 static int open_journal(struct agent *agent, struct errmsg *em)
 {
-	const struct settings *settings = &agent->settings;
+	const struct settings *settings = settings_of(agent->document);
 	struct journal_settings journal = {
 		.directory = settings->journal.directory,
 		.max_bytes = settings->journal.max_bytes,
@@ -271,7 +271,7 @@ static int open_journal(struct agent *agent, struct errmsg *em)
 
 static int open_sensor(struct agent *agent, struct errmsg *em)
 {
-	const struct settings *settings = &agent->settings;
+	const struct settings *settings = settings_of(agent->document);
 	struct sensor_settings sensor = {
 		.ring_bytes = settings->sensor.ring_bytes,
 		.arguments_bytes = (uint32_t)settings->sensor.arguments_bytes,
@@ -289,7 +289,7 @@ static int open_sensor(struct agent *agent, struct errmsg *em)
 
 static int open_pipeline(struct agent *agent, struct errmsg *em)
 {
-	const struct settings *settings = &agent->settings;
+	const struct settings *settings = settings_of(agent->document);
 	struct process_table_settings table = {
 		.max_entries = (uint32_t)settings->processes.max_entries,
 		.max_bytes = settings->processes.max_bytes,
@@ -331,13 +331,14 @@ static int open_pipeline(struct agent *agent, struct errmsg *em)
 
 static int open_supervisor(struct agent *agent, struct errmsg *em)
 {
+	const struct settings *settings = settings_of(agent->document);
 	struct journal_stats stats;
 	struct supervisor_settings supervisor = {
 		.config_path = agent->options->config_path,
-		.journal_directory = agent->settings.journal.directory,
-		.state_directory = agent->settings.forwarder.state_directory,
+		.journal_directory = settings->journal.directory,
+		.state_directory = settings->forwarder.state_directory,
 		.format = agent->options->format,
-		.drain_timeout_ns = agent->settings.forwarder.drain_timeout_ns,
+		.drain_timeout_ns = settings->forwarder.drain_timeout_ns,
 		.board_fd = agent->board_fd,
 		.board = agent->board,
 	};
@@ -349,15 +350,15 @@ static int open_supervisor(struct agent *agent, struct errmsg *em)
 
 static int open_control(struct agent *agent, struct errmsg *em)
 {
+	const char *path = settings_of(agent->document)->control.socket;
 	struct control_calls calls = { .ctx = agent,
 				       .status = control_status,
 				       .reload = control_reload,
 				       .reopen = control_reopen };
 
-	if (!*agent->settings.control.socket)
+	if (!*path)
 		return 0;
-	return control_open(agent->settings.control.socket, &calls, agent->base, &agent->control,
-			    em);
+	return control_open(path, &calls, agent->base, &agent->control, em);
 }
 
 static int open_events(struct agent *agent, struct errmsg *em)
@@ -410,13 +411,13 @@ static int open_events(struct agent *agent, struct errmsg *em)
 /* Everything that can be wrong is found before the first event is seen. */
 static int agent_open(struct agent *agent, struct errmsg *em)
 {
-	int err = agent_load_settings(agent->options, &agent->first_document, &agent->settings, em);
+	int err = agent_load_settings(agent->options, &agent->first_document, em);
 
 	if (err)
 		return err;
 	agent->document = agent->first_document;
-	log_set_level((enum log_level)agent->settings.log_level);
-	err = host_read(agent->settings.node_name, &agent->host, em);
+	log_set_level((enum log_level)settings_of(agent->document)->log_level);
+	err = host_read(settings_of(agent->document)->node_name, &agent->host, em);
 	if (err)
 		return err;
 	agent->board = metrics_create(&agent->board_fd);
@@ -477,7 +478,7 @@ static void agent_stop(struct agent *agent)
 		;
 	measure_kernel(agent);
 	pipeline_tick(agent->pipeline, true);
-	status_accounting(&agent->board->collector, &accounting);
+	accounting_read(&agent->board->collector, &accounting);
 	journal_notice(agent, KIND_WEIR_STOP, &accounting);
 	journal_close(&agent->journal, STOP_JOURNAL_MS);
 	supervisor_wake(agent->supervisor);

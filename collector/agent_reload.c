@@ -9,21 +9,21 @@
 #include <stdio.h>
 
 int agent_load_settings(const struct agent_options *options, struct settings_document **doc_r,
-			struct settings *settings_r, struct errmsg *em)
+			struct errmsg *em)
 {
+	struct settings_overrides overrides = {
+		.journal_directory = options->journal_directory,
+		.state_directory = options->state_directory,
+		.control_socket = options->control_socket,
+		.format = options->format,
+	};
 	int err = settings_load(options->config_path, doc_r, em);
 
 	if (err)
 		return err;
-	/* Borrowed strings laid over a copy: the document keeps and frees its own. */
-	*settings_r = *settings_of(*doc_r);
-	if (options->journal_directory)
-		settings_r->journal.directory = (char *)options->journal_directory;
-	if (options->state_directory)
-		settings_r->forwarder.state_directory = (char *)options->state_directory;
-	if (options->control_socket)
-		settings_r->control.socket = (char *)options->control_socket;
-	err = outputs_check(settings_r->outputs, em);
+	err = settings_override(*doc_r, &overrides, em);
+	if (!err)
+		err = outputs_check(settings_of(*doc_r)->outputs, em);
 	if (err)
 		settings_free(doc_r);
 	return err;
@@ -79,16 +79,16 @@ static int refuse_restart_needed(const struct settings *running, const struct se
 	return -EINVAL;
 }
 
-static int build(struct agent *agent, struct settings_document **doc_r, struct settings *settings_r,
+static int build(struct agent *agent, struct settings_document **doc_r,
 		 struct pipeline **pipeline_r, struct errmsg *em)
 {
-	int err = agent_load_settings(agent->options, doc_r, settings_r, em);
+	int err = agent_load_settings(agent->options, doc_r, em);
 
 	if (err)
 		return err;
-	err = refuse_restart_needed(&agent->settings, settings_r, em);
+	err = refuse_restart_needed(settings_of(agent->document), settings_of(*doc_r), em);
 	if (!err)
-		err = pipeline_create(settings_r->pipeline, &agent->encode, &agent->clock,
+		err = pipeline_create(settings_of(*doc_r)->pipeline, &agent->encode, &agent->clock,
 				      agent->journal, &agent->board->collector, pipeline_r, em);
 	if (err)
 		settings_free(doc_r);
@@ -99,8 +99,7 @@ int agent_reload(struct agent *agent, struct errmsg *em)
 {
 	struct settings_document *document, *old_document = agent->document;
 	struct pipeline *pipeline, *old_pipeline = agent->pipeline;
-	struct settings settings;
-	int err = build(agent, &document, &settings, &pipeline, em);
+	int err = build(agent, &document, &pipeline, em);
 
 	if (err) {
 		log_error("reload refused, what ran goes on: %s", em->text);
@@ -109,14 +108,14 @@ int agent_reload(struct agent *agent, struct errmsg *em)
 		return err;
 	}
 	agent->document = document;
-	agent->settings = settings;
+	agent->encode.cluster_name = str_of(settings_of(document)->cluster_name);
 	agent->pipeline = pipeline;
 	ingest_set_pipeline(agent->ingest, pipeline);
 	pipeline_tick(old_pipeline, true);
 	pipeline_free(&old_pipeline);
 	if (old_document != agent->first_document)
 		settings_free(&old_document);
-	log_set_level((enum log_level)settings.log_level);
+	log_set_level((enum log_level)settings_of(document)->log_level);
 	agent_digest(agent->options->config_path, agent->config_digest);
 	supervisor_replace(agent->supervisor);
 	metric_add(&agent->board->collector.config_reloads, 1);

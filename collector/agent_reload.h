@@ -9,10 +9,9 @@
 
 struct agent;
 
-/* Loads, and lays the options over what was loaded; *settings_r borrows from both. */
+/* Loads, lays the options over what was loaded, and checks the outputs. */
 WARN_UNUSED int agent_load_settings(const struct agent_options *options,
-				    struct settings_document **doc_r, struct settings *settings_r,
-				    struct errmsg *em);
+				    struct settings_document **doc_r, struct errmsg *em);
 /* SHA-256 of the file in hex; empty when there is none. */
 void agent_digest(const char *path, char digest_r[65]);
 /* Either way the outcome is logged and journaled as weir_config. */

@@ -24,10 +24,8 @@ struct event_base;
 
 struct agent {
 	const struct agent_options *options;
-	/* What settings points to. The first one stays to the end: long-lived parts borrow from it.
-	 */
+	/* The first one stays to the end: long-lived parts borrow from it. */
 	struct settings_document *first_document, *document;
-	struct settings settings; /* the document's, with the options laid over */
 	struct clock clock;
 	struct host host;
 	char config_digest[65]; /* SHA-256 of the file, hex; empty without one */

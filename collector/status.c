@@ -74,18 +74,6 @@ static void write_kernel_side(const struct metrics_collector *collector, struct 
 	buf_putc(out, '}');
 }
 
-const char *output_state_name(enum output_state state)
-{
-	static const char *const names[] = {
-		[OUTPUT_STATE_STARTING] = "starting", [OUTPUT_STATE_UP] = "up",
-		[OUTPUT_STATE_WAITING] = "waiting",   [OUTPUT_STATE_HELD] = "held",
-		[OUTPUT_STATE_CLOSED] = "closed",
-	};
-
-	/* The forwarder wrote it: not trusted to be in range. */
-	return (unsigned int)state < ARRAY_SIZE(names) ? names[state] : "unknown";
-}
-
 /* Seconds between now and the newest event that the peer has acknowledged; 0 with nothing pending.
  */
 static uint64_t lag_seconds(const struct status_source *source, const struct metrics_output *output,
@@ -103,15 +91,13 @@ static void write_output(const struct status_source *source, const struct metric
 {
 	uint64_t last = metric_get(&source->board->collector.journal_last_seq);
 	uint64_t acked = metric_get(&output->acked_seq), pending = last > acked ? last - acked : 0;
-	char error[METRICS_TEXT_BYTES];
+	char error[METRICS_TEXT_BYTES], name[METRICS_NAME_BYTES], type[METRICS_NAME_BYTES];
 
 	json_comma(out);
 	buf_putc(out, '{');
-	json_field_string(out, "name",
-			  (struct str){ output->name, strnlen(output->name, METRICS_NAME_BYTES) });
-	json_field_string(out, "type",
-			  (struct str){ output->type, strnlen(output->type, METRICS_NAME_BYTES) });
-	json_field_string(out, "state", str_of(output_state_name(metric_get(&output->state))));
+	json_field_string(out, "name", metrics_text(output->name, name, sizeof(name)));
+	json_field_string(out, "type", metrics_text(output->type, type, sizeof(type)));
+	json_field_string(out, "state", str_of(metrics_state_name(metric_get(&output->state))));
 	write_metric(out, "delivered", &output->delivered);
 	write_metric(out, "delivered_bytes", &output->delivered_bytes);
 	json_field_u64(out, "pending", pending);
@@ -176,16 +162,4 @@ void status_write_json(const struct status_source *source, struct buf *out)
 	write_metric(out, "config_refusals", &collector->config_refusals);
 	write_outputs(source, out);
 	buf_putc(out, '}');
-}
-
-void status_accounting(const struct metrics_collector *collector, struct accounting *accounting_r)
-{
-	for (unsigned int kind = 0; kind < EVENT_KINDS; kind++) {
-		accounting_r->captured[kind] = metric_get(&collector->captured[kind]);
-		accounting_r->journaled[kind] = metric_get(&collector->journaled[kind]);
-		accounting_r->filtered[kind] = metric_get(&collector->filtered[kind]);
-		accounting_r->limited[kind] = metric_get(&collector->limited[kind]);
-		for (unsigned int cause = 0; cause < LOSS_CAUSES; cause++)
-			accounting_r->lost[kind][cause] = metric_get(&collector->lost[kind][cause]);
-	}
 }

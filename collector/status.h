@@ -14,8 +14,3 @@ struct status_source {
 };
 
 void status_write_json(const struct status_source *source, struct buf *out);
-
-/* The loss equation as it stands. */
-void status_accounting(const struct metrics_collector *collector, struct accounting *accounting_r);
-
-const char *output_state_name(enum output_state state);
