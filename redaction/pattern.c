@@ -19,6 +19,7 @@
 #define WINDOW_STEPS	4000000u  /* starting positions x subject bytes, first try */
 #define SMALLEST_WINDOW 128u	  /* starting positions, first try */
 #define CHEAP_STEPS	500000u	  /* starting positions x match limit, first try */
+#define USUAL_WINDOW	256u	  /* subjects up to this share one limit, so it is set once */
 #define NARROW_WINDOW	4u	  /* starting positions once the first try hit its limit */
 #define NARROW_STEPS	32000000u /* match limit x subject bytes then */
 #define FIELD_BUDGET_NS (10 * NSEC_PER_MSEC)
@@ -34,6 +35,8 @@ struct matcher {
 	pcre2_match_context *context;
 	pcre2_jit_stack *stack;
 	uint32_t match_limit;
+	uint32_t set_limit; /* as the context has it now: setting it costs a call */
+	size_t set_last;
 	uint64_t deadline_ns; /* thread CPU clock; 0: not started in this field */
 };
 
@@ -213,6 +216,7 @@ struct matcher *matcher_create(unsigned int max_groups, uint32_t match_limit)
 		return NULL;
 	}
 	pcre2_jit_stack_assign(matcher->context, NULL, matcher->stack);
+	matcher->set_last = PCRE2_UNSET; /* what a new context has */
 	pcre2_set_depth_limit(matcher->context, DEPTH_LIMIT);
 	pcre2_set_heap_limit(matcher->context, HEAP_LIMIT_KIB);
 	return matcher;
@@ -246,8 +250,14 @@ static int try_window(struct matcher *matcher, const struct pattern *pattern, st
 {
 	PCRE2_SPTR bytes = (PCRE2_SPTR)(subject.n ? subject.p : "");
 
-	pcre2_set_match_limit(matcher->context, limit);
-	pcre2_set_offset_limit(matcher->context, last < subject.n ? last : PCRE2_UNSET);
+	if (last >= subject.n)
+		last = PCRE2_UNSET;
+	if (limit != matcher->set_limit)
+		pcre2_set_match_limit(matcher->context, limit);
+	if (last != matcher->set_last)
+		pcre2_set_offset_limit(matcher->context, last);
+	matcher->set_limit = limit;
+	matcher->set_last = last;
 	if (pattern->jit)
 		return pcre2_jit_match(pattern->code, bytes, subject.n, from, 0, matcher->match,
 				       matcher->context);
@@ -277,7 +287,8 @@ static enum match_outcome find_in_windows(struct matcher *matcher, const struct 
 
 	if (window > bytes)
 		window = bytes;
-	limit = smaller(matcher->match_limit, CHEAP_STEPS / window);
+	limit = smaller(matcher->match_limit,
+			CHEAP_STEPS / (window > USUAL_WINDOW ? window : USUAL_WINDOW));
 	while (from <= subject.n) {
 		rc = try_window(matcher, pattern, subject, from, from + window - 1, limit);
 		if (rc >= 0)
