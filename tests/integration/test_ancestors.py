@@ -1,6 +1,8 @@
 """With three ancestors asked for, a chain of four shells runs a program. Its events name the parent
 and, above that, three more in order; after all those have ended too."""
 
+import shlex
+
 import harness
 from harness import act, equal
 
@@ -10,8 +12,7 @@ def scenario(bench):
     word = harness.marker()
     command = f"{act('noop')} {word}; true"
     for level in range(4):
-        quoted = command.replace("\\", "\\\\").replace("'", "'\\''")
-        command = f"/bin/sh -c '{quoted}' level{level}; true"
+        command = f"/bin/sh -c {shlex.quote(command)} level{level}; true"
     done = harness.run_ok(["/bin/sh", "-c", command, "top"])
     event = weir.wait_event("process_exec", lambda e: e.process.get("arguments") == word)
     above = [event.parent, *event.body["ancestors"]]

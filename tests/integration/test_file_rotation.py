@@ -7,6 +7,8 @@ import signal
 import harness
 from harness import act, check, equal
 
+LIMIT = 65536
+
 
 def numbers_in(*paths):
     found = []
@@ -36,8 +38,8 @@ def reopened(bench):
 
 def by_size(bench):
     weir = bench.weir(start=False)
-    weir.config["outputs"][0]["rotate_bytes"] = 65536
-    weir.config["outputs"][0]["keep"] = 100
+    weir.config["outputs"][0].update({"rotate_bytes": LIMIT, "keep": 1000,
+                                      "batch": {"max_bytes": "16KiB"}})
     weir.write_config(weir.config)
     weir.launch()
     files = lambda: sorted(weir.out.iterdir(), key=lambda path: path.stat().st_mtime_ns)
@@ -52,7 +54,7 @@ def by_size(bench):
     numbers = sorted(numbers_in(*files()))
     equal(numbers, list(range(numbers[0], numbers[0] + len(numbers))), "numbers over the seams")
     for path in files()[:-1]:
-        harness.between(path.stat().st_size, 1, 65536 + 40000, f"size of {path.name}")
+        harness.between(path.stat().st_size, LIMIT // 2, LIMIT, f"size of {path.name}")
 
 
 harness.main(reopened, by_size)

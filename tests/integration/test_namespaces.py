@@ -20,9 +20,19 @@ def unshare(kinds):
         raise OSError(ctypes.get_errno(), "unshare")
 
 
+def host_namespaces():
+    """Of pid 1, or where that is out of reach of its sibling, the kernel's first thread."""
+    for pid in (1, 2):
+        try:
+            return harness.proc_namespaces(pid)
+        except PermissionError:
+            continue
+    raise harness.Skip("nobody shows the host's namespaces")
+
+
 def check(weir, kinds):
     word = harness.marker()
-    host = harness.proc_namespaces(1)
+    host = host_namespaces()
     with harness.Held([act("hold"), word], preexec_fn=lambda: unshare(kinds)) as held:
         shown = harness.proc_namespaces(held.pid)
         event = weir.exec_of(held.pid, word)

@@ -67,12 +67,21 @@ def check_dead(weir, seq):
     equal(wanted - set(have), set(), "what the output lacks that was dead")
 
 
+def parted(events):
+    """How many refusals the output told in band, and what it took of the journal."""
+    notices = [e for e in events if e.kind == "weir_loss" and e.body["cause"] == "rejected"]
+    return sum(int(e.body["count"]) for e in notices), [e for e in events if e not in notices]
+
+
 def check_picky(weir, seq):
     status = wait_for(weir, "picky", seq)
-    taken = check_once_each(accepted(weir, "picky"), "picky")
+    harness.wait_until(lambda: parted(accepted(weir, "picky"))[0], "word of the refusals")
+    told, events = parted(accepted(weir, "picky"))
+    taken = check_once_each(events, "picky")
     letters = [json.loads(line) for path in sorted(weir.state.rglob("*picky*"))
                if path.is_file() and "dead" in str(path.relative_to(weir.state))
                for line in path.read_text().splitlines()]
+    check(0 < told <= int(weir.output_status("picky")["rejected"]), f"told in band: {told}")
     check(int(status["rejected"]) > 0, "refused for good")
     wanted = {e.seq for e in weir.session() if e.seq <= seq}
     refused = {int(letter["seq"]) for letter in letters}

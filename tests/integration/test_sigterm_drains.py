@@ -29,7 +29,10 @@ def scenario(bench):
 def bounded(bench):
     weir = bench.weir(start=False, config={"forwarder": {"drain_timeout": "1s"}})
     working = dict(weir.config)
-    weir.write_config({**working, "outputs": [{"name": "events", "type": "fault", "mode": "lost"}]})
+    grave = weir.out / "is-dead"
+    grave.touch()
+    dead = {"name": "events", "type": "fault", "dead_while_exists": str(grave)}
+    weir.write_config({**working, "outputs": [dead]})
     weir.launch()
     harness.wait_until(lambda: weir.alive() and weir.socket.exists() and weir.verb(
         "status", "--json", "--socket", weir.socket).status == 0, "the control socket")
