@@ -59,6 +59,16 @@ static size_t put_multibyte(struct buf *out, const unsigned char *p, size_t left
 	return n;
 }
 
+/* Bytes from p on that are written as they are. */
+static size_t plain_prefix(const unsigned char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && p[i] >= 0x20 && p[i] < 0x7f && p[i] != '\\')
+		i++;
+	return i;
+}
+
 /* raw: of a JSON string, still escaped. */
 static void put_text(struct buf *out, struct str raw)
 {
@@ -66,6 +76,12 @@ static void put_text(struct buf *out, struct str raw)
 	size_t i = 0;
 
 	while (i < raw.n) {
+		size_t plain = plain_prefix(p + i, raw.n - i);
+
+		buf_put(out, p + i, plain);
+		i += plain;
+		if (i == raw.n)
+			return;
 		if (p[i] >= 0x80) {
 			i += put_multibyte(out, p + i, raw.n - i);
 		} else if (p[i] < 0x20 || p[i] == 0x7f) {

@@ -5,21 +5,16 @@
 #include "cli/exit_code.h"
 #include "outputs/delivery.h"
 #include "outputs/metrics_server.h"
-#include "outputs/sandbox.h"
-#include "outputs/state_directory.h"
+#include "outputs/privileges.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #define POLL_NS	       (200 * NSEC_PER_MSEC) /* wake-ups may be lost */
 #define HOUSEKEEPING_S 1
-/* The one before may take its whole drain timeout. */
-#define LOCK_MARGIN_MS 5000
 
 struct forwarder;
 
@@ -40,13 +35,9 @@ struct forwarder {
 	struct clock clock;
 	struct encode_settings encode;
 	char host_name[256], boot_id[37];
-	struct sandbox_user user;
-	bool has_user;
 	int lock_fd, statm_fd;
 	bool draining;
 };
-
-/* ---- Before privileges go ---- */
 
 static void read_boot_id(char boot_id_r[37])
 {
@@ -102,126 +93,14 @@ static int read_outputs(struct forwarder *fw, struct errmsg *em)
 	return 0;
 }
 
-struct path_list {
-	struct forwarder *fw;
-	struct sandbox_path v[4 * METRICS_MAX_OUTPUTS];
-	char parents[4 * METRICS_MAX_OUTPUTS][PATH_MAX];
-	size_t n;
-	bool overflow;
-	int err;
-	struct errmsg *em;
-};
-
-static void add_path(struct path_list *paths, const char *path, bool is_written)
-{
-	if (paths->n == ARRAY_SIZE(paths->v))
-		paths->overflow = true;
-	else
-		paths->v[paths->n++] = (struct sandbox_path){ path, is_written };
-}
-
-/* An output's path: its directory, since files are rotated and made anew in it. */
-static void visit_path(void *ctx, const char *path, bool is_written)
-{
-	struct path_list *paths = ctx;
-	const char *slash = strrchr(path, '/');
-	char *parent;
-
-	if (is_written && !paths->err)
-		paths->err = state_directory_make_parent(
-			path, paths->fw->has_user ? &paths->fw->user : NULL, paths->em);
-	if (!slash || paths->n == ARRAY_SIZE(paths->v)) {
-		paths->overflow |= slash != NULL;
-		return;
-	}
-	parent = paths->parents[paths->n];
-	snprintf(parent, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-	add_path(paths, parent, is_written);
-}
-
-/* What a process needs to look up names, time zones and certificates. */
-static const char *const system_paths[] = {
-	"/etc/hosts",		"/etc/resolv.conf", "/etc/nsswitch.conf",
-	"/etc/gai.conf",	"/etc/services",    "/etc/host.conf",
-	"/etc/localtime",	"/etc/ssl",	    "/etc/pki",
-	"/usr/share/zoneinfo",	"/usr/lib/ssl",	    "/usr/share/ca-certificates",
-	"/run/systemd/resolve",
-};
-
-static int collect_paths(struct forwarder *fw, struct path_list *paths)
-{
-	const struct settings *settings = fw->set->settings;
-	size_t i;
-
-	add_path(paths, settings->journal.directory, false);
-	add_path(paths, settings->forwarder.state_directory, true);
-	for (i = 0; i < ARRAY_SIZE(system_paths); i++)
-		add_path(paths, system_paths[i], false);
-	for (i = 0; i < fw->list.n; i++)
-		if (fw->list.v[i]->output_type->paths)
-			fw->list.v[i]->output_type->paths(fw->list.v[i], visit_path, paths);
-	if (paths->overflow && !paths->err) {
-		errmsg_set(paths->em, "the outputs use too many paths");
-		paths->err = -E2BIG;
-	}
-	return paths->err;
-}
-
-static int enter_sandbox(struct forwarder *fw, struct errmsg *em)
-{
-	struct path_list *paths = calloc(1, sizeof(*paths));
-	struct sandbox_settings sandbox = { .user = fw->has_user ? &fw->user : NULL };
-	int err;
-
-	if (!paths)
-		return -ENOMEM;
-	paths->fw = fw;
-	paths->em = em;
-	err = collect_paths(fw, paths);
-	sandbox.paths = paths->v;
-	sandbox.path_count = paths->n;
-	if (!err)
-		err = sandbox_enter(&sandbox, em);
-	free(paths);
-	return err;
-}
-
-static int take_state_directory(struct forwarder *fw, struct errmsg *em)
-{
-	const struct settings *settings = fw->set->settings;
-	const struct sandbox_user *user = fw->has_user ? &fw->user : NULL;
-	unsigned int timeout_ms =
-		settings->forwarder.drain_timeout_ns / NSEC_PER_MSEC + LOCK_MARGIN_MS;
-	int err = state_directory_make(settings->forwarder.state_directory, user, em);
-
-	if (err)
-		return err;
-	return state_directory_lock(settings->forwarder.state_directory, user, timeout_ms,
-				    &fw->lock_fd, em);
-}
-
+/* What needs rights is done here, the last of it being to give them away. */
 static int prepare(struct forwarder *fw, struct errmsg *em)
 {
-	int err = 0;
-
-	if (geteuid() == 0) {
-		err = sandbox_find_user(fw->set->settings->forwarder.user, &fw->user, em);
-		fw->has_user = !err;
-	}
-	if (!err)
-		err = take_state_directory(fw, em);
-	if (err)
-		return err;
 	tzset(); /* reads its file while it can */
 	fill_encode(fw);
 	fw->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	err = enter_sandbox(fw, em);
-	if (err)
-		errmsg_prefix(em, "sandbox");
-	return err;
+	return privileges_drop(fw->set->settings, &fw->list, &fw->lock_fd, em);
 }
-
-/* ---- The loop ---- */
 
 static void run_after(struct forwarder_output *output, uint64_t next_ns)
 {
@@ -497,6 +376,7 @@ static void open_metrics(struct forwarder *fw)
 
 static void loop(struct forwarder *fw)
 {
+	read_resident(fw);
 	metric_set(&fw->set->board->forwarder.ready, 1);
 	while (!is_drained(fw) && event_base_loop(fw->base, EVLOOP_ONCE) == 0 &&
 	       !event_base_got_break(fw->base))

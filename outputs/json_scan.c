@@ -14,14 +14,20 @@ static const char *skip_space(const char *p, const char *end)
 	return p;
 }
 
-/* p: behind the opening quote. Returns the closing one, or NULL. */
+/* p: behind the opening quote. Returns the closing one, or NULL. A quote is escaped when an odd
+ * number of backslashes stands before it; each run of them is counted for one quote only. */
 static const char *find_quote(const char *p, const char *end)
 {
-	for (; p < end; p++) {
-		if (*p == '"')
-			return p;
-		if (*p == '\\' && ++p == end)
-			return NULL;
+	const char *from = p, *quote;
+
+	while ((quote = memchr(p, '"', end - p))) {
+		const char *run = quote;
+
+		while (run > from && run[-1] == '\\')
+			run--;
+		if ((quote - run) % 2 == 0)
+			return quote;
+		p = quote + 1;
 	}
 	return NULL;
 }

@@ -11,3 +11,6 @@ weir_unit_test(output_settings LIBS ${OUTPUT_LIBS})
 weir_unit_test(sandbox LIBS weir_outputs)
 weir_unit_test(forwarder LIBS ${OUTPUT_LIBS} weir_journal)
 weir_fuzzer(json_scan LIBS ${OUTPUT_LIBS})
+
+add_executable(bench_outputs ${PROJECT_SOURCE_DIR}/tests/bench/bench_outputs.c)
+target_link_libraries(bench_outputs PRIVATE ${OUTPUT_LIBS} weir_journal)

@@ -317,6 +317,7 @@ static void test_stdout_gets_all_and_resumes(void **state)
 	start(f);
 	read_stdout(f, 2500);
 	assert_int_equal(assert_has_all(f->text, 1, 2500), 2500);
+	assert_true(metric_get(&f->board->forwarder.resident_bytes) > 0);
 	assert_int_equal(drain(f), EXIT_OK);
 	write_events(f, 10);
 	start(f);

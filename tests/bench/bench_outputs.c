@@ -1,0 +1,229 @@
+/* bench_outputs: what delivery costs: the forwarder as its own process reads a journal of 1 KB
+ * events and delivers them to one destination after the other. Wall time from its start until the
+ * last event is acknowledged, and the CPU time of the whole process, start included; medians.
+ *
+ *   bench_outputs [--json] */
+#include "base/log.h"
+#include "outputs/forwarder.h"
+#include "outputs/sandbox.h"
+#include "pipeline/journal.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define EVENTS	    200000u
+#define EVENT_BYTES 1024u
+#define RUNS	    5
+
+static const struct {
+	const char *name, *yaml;
+} cases[] = {
+	{ "deliver_null_events_per_cpu_s", "- {name: n, type: 'null'}\n" },
+	{ "deliver_file_events_per_cpu_s",
+	  "- {name: n, type: file, path: '${BENCH_DIR}/out/events', rotate_bytes: 0}\n" },
+	{ "deliver_compact_events_per_cpu_s", "- {name: n, type: 'null', format: compact}\n" },
+};
+
+struct bench {
+	char dir[64], journal_dir[96], state_dir[96];
+	struct clock clock;
+	struct metrics_board *board;
+	double cpu_rate[ARRAY_SIZE(cases)][RUNS], wall_rate[ARRAY_SIZE(cases)][RUNS];
+};
+
+static void on_loss(void *ctx, const struct journal_loss *loss)
+{
+}
+
+static void die(const char *what)
+{
+	fprintf(stderr, "bench_outputs: %s\n", what);
+	exit(1);
+}
+
+static void put_event(struct buf *out, uint64_t seq)
+{
+	size_t from = out->len;
+
+	buf_printf(out,
+		   "{\"process_exec\":{\"process\":{\"pid\":%u,\"uid\":0,"
+		   "\"binary\":\"/usr/bin/true\",\"arguments\":\"",
+		   (unsigned int)(seq % 32768));
+	while (out->len - from < EVENT_BYTES - 40)
+		buf_putc(out, 'a' + out->len % 26);
+	buf_printf(out, "\"}},\"weir\":{\"seq\":\"%llu\"}}", (unsigned long long)seq);
+}
+
+static void fill_journal(struct bench *bench)
+{
+	struct sandbox_user user;
+	struct errmsg em = { "" };
+	bool is_root = geteuid() == 0 && sandbox_find_user("", &user, &em) == 0;
+	struct journal_settings settings = {
+		.directory = bench->journal_dir,
+		.max_bytes = 2ull << 30,
+		.segment_bytes = 64 << 20,
+		.sync_interval_ns = NSEC_PER_SEC,
+		.memory_bytes = 64 << 20,
+		.reader_gid = is_root ? user.gid : (gid_t)-1,
+		.boot_id = "11111111-2222-3333-4444-555555555555",
+	};
+	struct journal *journal;
+	uint64_t seq = 0, written = 0;
+
+	if (journal_open(&settings, &bench->clock, on_loss, NULL, &journal, &em) != 0)
+		die(em.text);
+	while (seq < EVENTS) {
+		struct pollfd readable = { journal_fd(journal), POLLIN, 0 };
+		struct buf *out = journal_begin_record(journal, &seq);
+
+		if (!out)
+			die("the journal takes no more");
+		put_event(out, seq);
+		if (journal_end_record(journal, KIND_PROCESS_EXEC, clock_wall_ns(&bench->clock),
+				       1) != 0)
+			die("a record is refused");
+		if (seq % 500 && seq < EVENTS)
+			continue;
+		journal_commit(journal);
+		while (written + 10000 < seq || (seq == EVENTS && written < seq)) {
+			if (poll(&readable, 1, 10000) != 1)
+				die("the journal's writer is stuck");
+			written = journal_poll(journal);
+		}
+	}
+	journal_close(&journal, 10000);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static void remove_all(const char *path)
+{
+	nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static double seconds(struct timeval tv)
+{
+	return tv.tv_sec + tv.tv_usec / 1e6;
+}
+
+static pid_t start(struct bench *bench, const char *yaml, int control[2])
+{
+	struct config_document *doc;
+	struct errmsg em;
+	pid_t pid;
+
+	if (config_parse(str_of(yaml), "bench", &doc, &em) != 0)
+		die(em.text);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, control) != 0)
+		die("no socket pair");
+	pid = fork();
+	if (pid == 0) {
+		struct settings settings = {
+			.journal.directory = bench->journal_dir,
+			.forwarder = { .state_directory = bench->state_dir,
+				       .drain_timeout_ns = NSEC_PER_SEC },
+			.outputs = config_root(doc),
+		};
+		struct forwarder_settings forwarder = { .settings = &settings,
+							.control_fd = control[1],
+							.board = bench->board,
+							.session_first_seq = 1 };
+
+		close(control[0]);
+		_exit(forwarder_run(&forwarder));
+	}
+	close(control[1]);
+	config_document_free(&doc);
+	return pid;
+}
+
+static void run_case(struct bench *bench, size_t which, unsigned int run)
+{
+	const metric_t *delivered = &bench->board->forwarder.output[0].delivered;
+	uint64_t begun = clock_boot_ns(&bench->clock), ended;
+	struct rusage usage;
+	char out[96];
+	int control[2], status;
+	pid_t pid;
+
+	memset(&bench->board->forwarder, 0, sizeof(bench->board->forwarder));
+	snprintf(out, sizeof(out), "%s/out", bench->dir);
+	remove_all(bench->state_dir);
+	remove_all(out);
+	pid = start(bench, cases[which].yaml, control);
+	while (metric_get(delivered) < EVENTS)
+		poll(NULL, 0, 1);
+	ended = clock_boot_ns(&bench->clock);
+	close(control[0]);
+	if (wait4(pid, &status, 0, &usage) != pid || status != 0)
+		die("the forwarder failed");
+	bench->wall_rate[which][run] = EVENTS / ((ended - begun) / 1e9);
+	bench->cpu_rate[which][run] = EVENTS / (seconds(usage.ru_utime) + seconds(usage.ru_stime));
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void report(struct bench *bench, bool json)
+{
+	size_t i;
+
+	if (json)
+		printf("{\"figures\":[");
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		double *cpu = bench->cpu_rate[i], *wall = bench->wall_rate[i];
+
+		qsort(cpu, RUNS, sizeof(*cpu), compare);
+		qsort(wall, RUNS, sizeof(*wall), compare);
+		if (json)
+			printf("%s{\"name\":\"%s\",\"value\":%.0f,\"unit\":\"1/s\",\"min\":%.0f,"
+			       "\"max\":%.0f,\"runs\":%d}",
+			       i ? "," : "", cases[i].name, cpu[RUNS / 2], cpu[0], cpu[RUNS - 1],
+			       RUNS);
+		else
+			printf("%-34s %9.0f per CPU second (%.0f to %.0f), %.0f by the clock\n",
+			       cases[i].name, cpu[RUNS / 2], cpu[0], cpu[RUNS - 1], wall[RUNS / 2]);
+	}
+	if (json)
+		printf("]}\n");
+}
+
+int main(int argc, char **argv)
+{
+	struct bench bench = { .dir = "/tmp/weir-bench-XXXXXX" };
+	unsigned int run;
+	size_t i;
+	int fd;
+
+	log_init("bench", LOG_LEVEL_ERROR);
+	if (!mkdtemp(bench.dir) || chmod(bench.dir, 0755) != 0)
+		die("no directory");
+	snprintf(bench.journal_dir, sizeof(bench.journal_dir), "%s/journal", bench.dir);
+	snprintf(bench.state_dir, sizeof(bench.state_dir), "%s/state", bench.dir);
+	clock_init(&bench.clock);
+	setenv("BENCH_DIR", bench.dir, 1);
+	bench.board = metrics_create(&fd);
+	if (!bench.board)
+		die("no memory");
+	fill_journal(&bench);
+	for (run = 0; run < RUNS; run++)
+		for (i = 0; i < ARRAY_SIZE(cases); i++)
+			run_case(&bench, i, run);
+	report(&bench, argc > 1 && strcmp(argv[1], "--json") == 0);
+	remove_all(bench.dir);
+	return 0;
+}
