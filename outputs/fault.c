@@ -96,8 +96,6 @@ static void fault_paths(const struct output_settings *common, output_path_fn vis
 
 	if (*settings->accepted_path)
 		visit(ctx, settings->accepted_path, true);
-	if (*settings->dead_while_exists)
-		visit(ctx, settings->dead_while_exists, false);
 }
 
 static bool is_dead(const struct fault_settings *settings)

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "outputs/sandbox.h"
 #include "outputs/state_directory.h"
+#include "pipeline/metrics.h"
 
 #include <errno.h>
 #include <limits.h>
