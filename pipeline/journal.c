@@ -127,7 +127,23 @@ static void take_recovered(struct journal_writer *w, struct journal_recovered *r
 		journal_writer_tell_loss(w, &recovered->losses[i]);
 	recovered->segments = (struct journal_segments){ 0 };
 	recovered->seal = NULL;
-	journal_writer_tell(w);
+}
+
+static int resume_segment(struct journal_writer *w, struct errmsg *em)
+{
+	struct journal_segment *segment = &w->segments.list[w->segments.n - 1];
+
+	w->fd = journal_segment_resume(w->io, w->directory_fd, &w->header);
+	if (w->fd < 0) {
+		errmsg_set(em, "cannot write to the newest segment: %s", strerror(-w->fd));
+		return w->fd;
+	}
+	w->segments.bytes -= segment->bytes - JOURNAL_HEADER_BYTES;
+	segment->bytes = JOURNAL_HEADER_BYTES;
+	w->bytes = JOURNAL_HEADER_BYTES;
+	w->epoch = 1;
+	memcpy(w->last_tag, w->header.tag, sizeof(w->last_tag));
+	return 0;
 }
 
 static int start_thread(struct journal *journal, struct errmsg *em)
@@ -164,7 +180,11 @@ static int open_writer(struct journal *journal, struct errmsg *em)
 	if (err)
 		return err;
 	take_recovered(w, &recovered);
+	err = recovered.resume ? resume_segment(w, em) : 0;
 	journal_recovered_free(&recovered);
+	if (err)
+		return err;
+	journal_writer_tell(w);
 	journal->next_seq = w->header.first_seq;
 	return start_thread(journal, em);
 }

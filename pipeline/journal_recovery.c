@@ -24,6 +24,7 @@ struct recovery {
 	uint64_t end;			      /* offset behind its last sound batch */
 	uint64_t last_seq;		      /* the highest number found */
 	uint8_t last_tag[JOURNAL_TAG_BYTES];
+	uint64_t batches;
 	uint64_t last_wall_ns; /* of its last batch */
 	bool ended;	       /* the last batch is an end mark */
 	bool following;	       /* the seals have been sound so far */
@@ -299,6 +300,7 @@ static int read_newest(struct recovery *rec, struct errmsg *em)
 		take_batch(rec, &batch);
 		rec->ended = batch.header.flags & BATCH_END;
 		rec->last_wall_ns = batch.header.wall_ns;
+		rec->batches++;
 		memcpy(rec->last_tag, journal_batch_tag(batch.bytes), sizeof(rec->last_tag));
 	}
 	rec->end = rec->scan.offset;
@@ -351,6 +353,35 @@ static bool name_is_taken(const struct recovery *rec, uint64_t first_seq)
 	return false;
 }
 
+/* Killed between making a segment and its first batch: numbers go on where it starts, so that is
+ * the segment to write to, if it is ours. */
+static bool can_resume(const struct recovery *rec)
+{
+	const struct journal_segment_header *newest = &rec->newest;
+	const struct journal_recovered *out = rec->out;
+
+	return rec->batches == 0 && newest->number > 0 &&
+	       out->segments.list[out->segments.n - 1].number == newest->number &&
+	       out->header.first_seq == newest->first_seq && (rec->following || !out->seal) &&
+	       (newest->seal != JOURNAL_SEAL_NONE) == (out->seal != NULL) &&
+	       memcmp(newest->boot_id, rec->settings->boot_id, sizeof(newest->boot_id)) == 0 &&
+	       memcmp(newest->journal_id, out->state.journal_id, sizeof(newest->journal_id)) == 0;
+}
+
+/* A file of that name that is not ours to go on in: its number is left out, and said to be lost,
+ * for whoever counts. */
+static void leave_out_taken_names(struct recovery *rec)
+{
+	struct journal_segment_header *next = &rec->out->header;
+
+	while (name_is_taken(rec, next->first_seq)) {
+		if (next->lost_last == 0)
+			next->lost_first = next->first_seq;
+		next->lost_last = next->first_seq++;
+		next->lost_count = 0;
+	}
+}
+
 /* Declares what is lost between the last number found and the first to be given out. */
 static void declare_losses(struct recovery *rec)
 {
@@ -374,12 +405,13 @@ static void declare_losses(struct recovery *rec)
 			POWER_LOSS_GAP;
 		next->lost_count = 0;
 	}
-	if (next->lost_last)
-		add_loss(rec, next->lost_first, next->lost_last, next->lost_count);
 	next->prev_last_seq = rec->last_seq;
 	next->first_seq = (next->lost_last ? next->lost_last : rec->last_seq) + 1;
-	while (name_is_taken(rec, next->first_seq))
-		next->first_seq++; /* never given out: not a loss */
+	rec->out->resume = can_resume(rec);
+	if (!rec->out->resume)
+		leave_out_taken_names(rec);
+	if (next->lost_last)
+		add_loss(rec, next->lost_first, next->lost_last, next->lost_count);
 }
 
 static int prepare_header(struct recovery *rec, struct errmsg *em)
@@ -389,6 +421,10 @@ static int prepare_header(struct recovery *rec, struct errmsg *em)
 	int err = 0;
 
 	declare_losses(rec);
+	if (rec->out->resume) {
+		*next = rec->newest;
+		return 0;
+	}
 	next->magic = JOURNAL_SEGMENT_MAGIC;
 	next->version = JOURNAL_VERSION;
 	memcpy(next->journal_id, state->journal_id, sizeof(next->journal_id));

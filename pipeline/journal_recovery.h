@@ -1,7 +1,7 @@
 /* pipeline/journal_recovery.h: what journal_open() does with what it finds on disk. It reads the
  * newest segment and every segment's header, follows the seals from the last group commit to the
- * end, and works out where writing goes on. It changes no byte that was written: a torn tail stays
- * where it is, and the header of the next segment declares it, under a seal. */
+ * end, and works out where writing goes on. It changes no byte of a batch that was written: a torn
+ * tail stays where it is, and the header of the next segment declares it, under a seal. */
 #pragma once
 
 #include "base/compiler.h"
@@ -21,6 +21,8 @@ struct journal_recovered {
 	struct journal_seal *seal;	      /* NULL: not sealed */
 	struct journal_segment_header header; /* of the segment to make next, but for what is only
 						 known then */
+	bool resume; /* header is that of a segment that is there, with no batch in it: go on there
+		      */
 	struct journal_loss losses[RECOVERY_MAX_LOSSES];
 	size_t loss_count;
 };

@@ -3,6 +3,7 @@
 #include "pipeline/journal_directory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -80,6 +81,23 @@ int journal_segment_create(const struct journal_io *io, int directory_fd,
 	if (err == 0)
 		return fd;
 	(void)unlinkat(directory_fd, name, 0);
+	close(fd);
+	return err;
+}
+
+int journal_segment_resume(const struct journal_io *io, int directory_fd,
+			   const struct journal_segment_header *header)
+{
+	char name[JOURNAL_NAME_BYTES];
+	int fd, err;
+
+	journal_segment_name(header->first_seq, name);
+	fd = openat(directory_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	if (io->truncate(io, fd, (off_t)JOURNAL_HEADER_BYTES) == 0)
+		return fd;
+	err = -errno;
 	close(fd);
 	return err;
 }

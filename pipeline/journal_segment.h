@@ -38,3 +38,6 @@ uint64_t journal_segment_records(const struct journal_segment *segment);
 WARN_UNUSED int journal_segment_create(const struct journal_io *io, int directory_fd,
 				       const struct journal_segment_header *header,
 				       gid_t reader_gid);
+/* Opens the file that has this header and no whole batch, and cuts off what is behind it. */
+WARN_UNUSED int journal_segment_resume(const struct journal_io *io, int directory_fd,
+				       const struct journal_segment_header *header);

@@ -85,6 +85,19 @@ static void check_missing_segments(struct verify *v, const struct journal_segmen
 		    header->prev_last_seq);
 }
 
+/* Only a header of the same chain can prove anything; one whose recovery found damage says so. */
+static bool proof_is_wrong(const struct verify *v, const struct journal_segment_header *header)
+{
+	const struct segment_end *prev = &v->prev;
+
+	if (!v->key || !prev->has_proof || header->seal == JOURNAL_SEAL_NONE ||
+	    (header->flags & SEGMENT_AFTER_DAMAGE) ||
+	    memcmp(header->journal_id, v->key->journal_id, sizeof(header->journal_id)) != 0)
+		return false;
+	return prev->epoch != header->prev_epoch ||
+	       CRYPTO_memcmp(prev->proof, header->prev_proof, sizeof(prev->proof)) != 0;
+}
+
 /* Does the segment before end where this one says it does? */
 static void check_end_of_previous(struct verify *v, const struct journal_segment_header *header)
 {
@@ -109,9 +122,7 @@ static void check_end_of_previous(struct verify *v, const struct journal_segment
 		    "its last seal is not the one that segment "
 		    "%020" PRIu64 " follows: replaced",
 		    header->first_seq);
-	} else if (v->key && prev->has_proof &&
-		   (prev->epoch != header->prev_epoch ||
-		    CRYPTO_memcmp(prev->proof, header->prev_proof, sizeof(prev->proof)) != 0)) {
+	} else if (proof_is_wrong(v, header)) {
 		bad(v, prev->first_seq, prev->offset,
 		    "its end is not proven by the segment that "
 		    "follows: cut short after sealing, sequence from %" PRIu64,
