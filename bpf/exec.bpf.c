@@ -35,7 +35,7 @@ static __always_inline __u32 exec_remember(struct task_struct *task, __u64 now,
 	task_parent_key(parent, task);
 	fresh.start_ns = now;
 	fresh.parent = *parent;
-	if (bpf_map_update_elem(&tasks, &tgid, &fresh, BPF_ANY))
+	if (map_update(&tasks, &tgid, &fresh, BPF_ANY))
 		emit_count(EVENT_EXEC, FATE_TASK_MAP_FULL);
 	return EXEC_NO_FORK_SEEN;
 }

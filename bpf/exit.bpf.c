@@ -20,7 +20,7 @@ struct {
 	__type(value, __u32);
 } ended SEC(".maps");
 
-/* The first of them to ask gets it. Alone there is no one to race with. */
+/* The first of them to ask gets it. */
 static __always_inline bool exit_claim(struct task_struct *task)
 {
 	struct event_process_key group = {
@@ -29,16 +29,27 @@ static __always_inline bool exit_claim(struct task_struct *task)
 	};
 	__u32 one = 1;
 
-	if (task->signal->nr_threads == 1)
-		return true;
-	return bpf_map_update_elem(&ended, &group, &one, BPF_NOEXIST) != -EEXIST;
+	return map_update(&ended, &group, &one, BPF_NOEXIST) != -EEXIST;
 }
 
-static __always_inline bool exit_is_last(unsigned long long *ctx, struct task_struct *task)
+/* Forgets the group; true for the one thread of it that is to tell. Who takes the entry away and
+ * sees no other thread has no one to race with. Without an entry, it was taken by another thread,
+ * or there never was one: then the claim tells which. */
+static __always_inline bool exit_settle(unsigned long long *ctx, struct task_struct *task)
 {
-	if (exit_has_group_dead)
-		return *(volatile __u64 *)&ctx[1] & 0xff;
-	return task->signal->live.counter == 0 && exit_claim(task);
+	__u32 tgid = task->tgid;
+	bool forgotten;
+
+	if (exit_has_group_dead) {
+		if (!(*(volatile __u64 *)&ctx[1] & 0xff))
+			return false;
+		bpf_map_delete_elem(&tasks, &tgid);
+		return true;
+	}
+	if (task->signal->live.counter)
+		return false;
+	forgotten = !bpf_map_delete_elem(&tasks, &tgid);
+	return (forgotten && task->signal->nr_threads == 1) || exit_claim(task);
 }
 
 /* What wait(2) gives the parent: the code of a group that was ended as a whole (exit_group, a
@@ -57,12 +68,12 @@ int BPF_PROG(weir_exit, struct task_struct *task)
 {
 	struct event_process_key key;
 	struct event_exit *record;
-	__u32 tgid = task->tgid;
 
-	if (task_is_kernel(task) || !exit_is_last(ctx, task))
+	if (task_is_kernel(task))
 		return 0;
 	task_key(&key, task);
-	bpf_map_delete_elem(&tasks, &tgid);
+	if (!exit_settle(ctx, task))
+		return 0;
 	record = emit_reserve(EVENT_EXIT, sizeof(*record));
 	if (!record)
 		return 0;

@@ -25,7 +25,7 @@ static __always_inline bool fork_remember(struct task_struct *child, struct task
 {
 	__u32 tgid = child->tgid;
 	struct task_entry *known;
-	long err = bpf_map_update_elem(&tasks, &tgid, fresh, BPF_NOEXIST);
+	int err = map_update(&tasks, &tgid, fresh, BPF_NOEXIST);
 
 	if (err == -EEXIST) {
 		known = task_entry(tgid);
@@ -33,7 +33,7 @@ static __always_inline bool fork_remember(struct task_struct *child, struct task
 			known->flags |= TASK_CLONED;
 			return false;
 		}
-		err = bpf_map_update_elem(&tasks, &tgid, fresh, BPF_ANY);
+		err = map_update(&tasks, &tgid, fresh, BPF_ANY);
 	}
 	if (err)
 		emit_count(EVENT_FORK, FATE_TASK_MAP_FULL);

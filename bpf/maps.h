@@ -87,6 +87,10 @@ struct {
 	__uint(value_size, sizeof(struct scratch) + SCRATCH_TEXT_MAX + 32768);
 } scratches SEC(".maps") __weak;
 
+/* A map update's result. Before 6.4 the kernel calls the map's own function, which returns an int,
+ * and leaves the upper half of the register empty: a negative errno is one in 32 bits only. */
+#define map_update(map, key, value, flags) ((int)bpf_map_update_elem(map, key, value, flags))
+
 /* n, or 0 when it is more than max. The compiler often knows a bound already and drops the check,
  * or makes it on another register; the barrier keeps it where the verifier sees it. */
 static __always_inline __u64 bounded(__u64 n, __u64 max)

@@ -41,7 +41,7 @@ static __always_inline bool snapshot_remember(struct task_struct *task, struct t
 {
 	__u32 tgid = task->tgid;
 	struct task_entry *known;
-	long err = bpf_map_update_elem(&tasks, &tgid, fresh, BPF_NOEXIST);
+	int err = map_update(&tasks, &tgid, fresh, BPF_NOEXIST);
 
 	if (err == -EEXIST) {
 		known = task_entry(tgid);
