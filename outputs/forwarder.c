@@ -72,27 +72,6 @@ static void fill_encode(struct forwarder *fw)
 	};
 }
 
-static int read_outputs(struct forwarder *fw, struct errmsg *em)
-{
-	const struct format *format = NULL;
-	size_t i;
-	int err = outputs_list_read(fw->set->settings->outputs, &fw->list, em);
-
-	if (err)
-		return err;
-	if (fw->set->format && strcmp(fw->set->format, "auto") != 0) {
-		format = format_by_name(fw->set->format);
-		if (!format) {
-			errmsg_set(em, "unknown format %s", fw->set->format);
-			return -EINVAL;
-		}
-	}
-	for (i = 0; format && i < fw->list.n; i++)
-		if (strcmp(fw->list.v[i]->format_name, "auto") == 0)
-			fw->list.v[i]->format = format;
-	return 0;
-}
-
 /* What needs rights is done here, the last of it being to give them away. */
 static int prepare(struct forwarder *fw, struct errmsg *em)
 {
@@ -421,7 +400,7 @@ int forwarder_run(const struct forwarder_settings *settings)
 
 	signal(SIGPIPE, SIG_IGN);
 	clock_init(&fw.clock);
-	err = read_outputs(&fw, &em);
+	err = outputs_list_read(settings->settings->outputs, &fw.list, &em);
 	if (err == -EINVAL)
 		code = EXIT_CONFIG;
 	if (!err)

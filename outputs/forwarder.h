@@ -20,7 +20,6 @@ struct forwarder_settings {
 	int control_fd;		     /* its end of the socket pair */
 	struct metrics_board *board; /* writes .forwarder, reads .collector */
 	uint64_t session_first_seq;  /* outputs with `start: now` begin no earlier than here */
-	const char *format; /* for outputs that leave theirs at "auto"; NULL: what auto says */
 };
 
 /* Runs until told to drain. Returns an enum exit_code (cli/exit_code.h). */

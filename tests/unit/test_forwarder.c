@@ -529,6 +529,21 @@ static void test_end_of_the_collector_is_the_end(void **state)
 	assert_int_equal(assert_has_all(read_file(f, f->out_dir, "good.json"), 1, 100), 100);
 }
 
+static void test_sigterm_drains(void **state)
+{
+	struct fixture *f = *state;
+
+	configure(f, "- {name: n, type: 'null', batch: {max_age: 1h}}\n");
+	write_events(f, 1000);
+	start(f);
+	await_settled(f, "n", 1000);
+	write_events(f, 10); /* fewer than a batch: they would wait an hour */
+	kill(f->pid, SIGTERM);
+	assert_int_equal(await_exit(f), EXIT_OK);
+	assert_int_equal(settled(f, "n"), 1010);
+	assert_int_equal(metric_get(&counters(f, "n")->state), OUTPUT_STATE_CLOSED);
+}
+
 static void test_wrong_settings_end_at_once(void **state)
 {
 	struct fixture *f = *state;
@@ -571,6 +586,7 @@ int main(void)
 		T(test_a_reader_that_does_not_read_holds_up_stdout_alone),
 		T(test_a_closed_pipe_is_an_outage_not_an_end),
 		T(test_end_of_the_collector_is_the_end),
+		T(test_sigterm_drains),
 		T(test_wrong_settings_end_at_once),
 		T(test_the_state_directory_has_one_user),
 	};
