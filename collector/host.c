@@ -17,6 +17,7 @@ static int read_line(const char *path, char *line, size_t size)
 
 	if (!file)
 		return -errno;
+	line[0] = '\0';
 	if (!fgets(line, (int)size, file))
 		err = -EIO;
 	fclose(file);
@@ -39,14 +40,30 @@ static void read_node_name(const char *configured, char *name, size_t size)
 	name[size - 1] = '\0';
 }
 
-/* 0 where the kernel has no such namespace. */
-static uint32_t namespace_inode(const char *name)
+static uint32_t namespace_inode_of(unsigned int pid, const char *name)
 {
 	char path[64];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "/proc/1/ns/%s", name);
+	snprintf(path, sizeof(path), "/proc/%u/ns/%s", pid, name);
 	return stat(path, &st) < 0 ? 0 : (uint32_t)st.st_ino;
+}
+
+/* Where pid 1 is out of reach (a hardened kernel), its sibling kthreadd, which never leaves the
+ * first namespaces. */
+static bool is_kthreadd_there(void)
+{
+	char comm[32];
+
+	return read_line("/proc/2/comm", comm, sizeof(comm)) == 0 && strcmp(comm, "kthreadd") == 0;
+}
+
+/* 0 where the kernel has no such namespace. */
+static uint32_t namespace_inode(const char *name)
+{
+	uint32_t inode = namespace_inode_of(1, name);
+
+	return inode || !is_kthreadd_there() ? inode : namespace_inode_of(2, name);
 }
 
 static void read_namespaces(struct namespaces *ns)
