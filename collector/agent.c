@@ -83,6 +83,23 @@ static void on_journal_loss(void *ctx, const struct journal_loss *loss)
 		agent->early_losses[AGENT_EARLY_LOSSES - 1].last_seq = loss->last_seq;
 }
 
+/* Both changes of state are said; a disk that comes and goes is said once a minute. */
+static void log_journal_state(struct agent *agent, const struct journal_stats *stats)
+{
+	const char *directory = settings_of(agent->first_document)->journal.directory;
+	uint64_t suppressed;
+
+	if (stats->failing == agent->journal_failing)
+		return;
+	agent->journal_failing = stats->failing;
+	if (!stats->failing)
+		log_info("journal %s: written again", directory);
+	else if (log_limit_pass(&agent->journal_log, clock_boot_ns(&agent->clock), &suppressed))
+		log_error("journal %s can't be written: %s; events wait in memory, up to "
+			  "journal.memory_bytes (%llu more like this)",
+			  directory, strerror(stats->last_errno), (unsigned long long)suppressed);
+}
+
 static void measure_journal(struct agent *agent)
 {
 	struct metrics_collector *collector = &agent->board->collector;
@@ -98,6 +115,7 @@ static void measure_journal(struct agent *agent)
 	metric_set(&collector->journal_last_seq, stats.last_seq);
 	metric_set(&collector->journal_memory_bytes, stats.memory_bytes);
 	metric_set(&collector->journal_dropped_records, stats.dropped_records);
+	log_journal_state(agent, &stats);
 }
 
 static void measure_processes(struct agent *agent)
@@ -266,6 +284,9 @@ static int open_journal(struct agent *agent, struct errmsg *em)
 	if (!err)
 		err = journal_open(&journal, &agent->clock, on_journal_loss, agent, &agent->journal,
 				   em);
+	/* Until the forwarder has said where its outputs are, all may be unread. */
+	if (!err && journal.when_full == JOURNAL_BLOCK)
+		journal_set_low_cursor(agent->journal, 0);
 	return err;
 }
 

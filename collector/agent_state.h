@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "collector/agent.h"
 #include "collector/control.h"
 #include "collector/host.h"
@@ -45,7 +46,9 @@ struct agent {
 	struct event *drain_timer;
 	struct event *events[AGENT_MAX_EVENTS];
 	size_t events_count;
-	bool busy; /* the last drain found records */
+	bool busy;	      /* the last drain found records */
+	bool journal_failing; /* said in the log */
+	struct log_limit journal_log;
 	uint64_t journaled_before, events_per_s;
 
 	/* What recovery found before there was an ingest to journal it. */
