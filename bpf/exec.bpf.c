@@ -40,20 +40,21 @@ static __always_inline __u32 exec_remember(struct task_struct *task, __u64 now,
 	return EXEC_NO_FORK_SEEN;
 }
 
-static __always_inline __u64 exec_filename(struct event_exec *record, struct linux_binprm *bprm)
+static __always_inline void exec_filename(struct scratch *scratch, struct linux_binprm *bprm)
 {
+	struct event_exec *record = &scratch->record;
 	long n = bpf_probe_read_kernel_str(record->data, PATH_MAX, bprm->filename);
 
 	if (n <= 0) {
 		record->facts |= EXEC_FILENAME_UNREADABLE;
-		return 0;
+		return;
 	}
 	record->filename_len = (n - 1) & (PATH_MAX - 1);
-	return record->filename_len;
+	scratch->at = record->filename_len;
 }
 
 /* Copies user memory of the new image to `to`, at most max bytes; returns how many. */
-static __always_inline __u64 exec_user_text(struct event_exec *record, char *to, __u64 from,
+static __always_inline __u32 exec_user_text(struct scratch *scratch, char *to, __u64 from,
 					    __u64 total, __u64 max, __u32 truncated,
 					    __u32 unreadable)
 {
@@ -61,60 +62,52 @@ static __always_inline __u64 exec_user_text(struct event_exec *record, char *to,
 
 	if (n > max) {
 		n = max;
-		record->facts |= truncated;
+		scratch->record.facts |= truncated;
 	}
 	n = bounded(n, max);
 	if (bpf_probe_read_user(to, n, (void *)from)) {
-		record->facts |= unreadable;
+		scratch->record.facts |= unreadable;
 		return 0;
 	}
+	scratch->at += n;
 	return n;
 }
 
-static __always_inline __u64 exec_arguments(struct event_exec *record, __u64 at,
-					    struct mm_struct *mm)
+static __always_inline void exec_arguments(struct scratch *scratch, struct mm_struct *mm)
 {
-	record->args_total = mm->arg_end - mm->arg_start;
-	at = bounded(at, SCRATCH_TEXT_MAX);
-	record->args_len =
-		exec_user_text(record, record->data + at, mm->arg_start, record->args_total,
-			       args_max, EXEC_ARGS_TRUNCATED, EXEC_ARGS_UNREADABLE);
-	return at + record->args_len;
-}
+	struct event_exec *record = &scratch->record;
 
-static __always_inline __u64 exec_environment(struct event_exec *record, __u64 at,
-					      struct mm_struct *mm)
-{
+	record->args_total = mm->arg_end - mm->arg_start;
+	record->args_len = exec_user_text(scratch, image_next(scratch, SCRATCH_TEXT_MAX),
+					  mm->arg_start, record->args_total, args_max,
+					  EXEC_ARGS_TRUNCATED, EXEC_ARGS_UNREADABLE);
 	record->env_total = mm->env_end - mm->env_start;
 	if (!env_max)
-		return at;
-	at = bounded(at, SCRATCH_TEXT_MAX + args_max);
-	record->env_len =
-		exec_user_text(record, record->data + at, mm->env_start, record->env_total, env_max,
-			       EXEC_ENV_TRUNCATED, EXEC_ENV_UNREADABLE);
-	return at + record->env_len;
+		return;
+	record->env_len = exec_user_text(scratch, image_next(scratch, SCRATCH_TEXT_MAX + args_max),
+					 mm->env_start, record->env_total, env_max,
+					 EXEC_ENV_TRUNCATED, EXEC_ENV_UNREADABLE);
 }
 
 static __always_inline void exec_tell(struct scratch *scratch, struct task_struct *task,
 				      struct linux_binprm *bprm, __u32 old_tid)
 {
 	struct event_exec *record = &scratch->record;
-	__u64 at;
+	__u64 size;
 
 	image_facts(record, task);
 	record->old_tid = old_tid;
 	if (old_tid != (__u32)task->tgid)
 		record->facts |= EXEC_BY_THREAD;
-	at = exec_filename(record, bprm);
-	at = image_exe(scratch, at, task, bprm->file);
-	at = image_cwd(scratch, at, task);
-	at = image_cgroup(record, at, task);
-	record->facts |= privileges_gained(record, task, bprm);
-	at = exec_arguments(record, at, task->mm);
-	at = exec_environment(record, at, task->mm);
-	at = bounded(at, SCRATCH_TEXT_MAX + args_max + env_max);
-	record->header.size = sizeof(*record) + at;
-	emit_copy(record, EVENT_EXEC, sizeof(*record) + at);
+	exec_filename(scratch, bprm);
+	image_exe(scratch, task, bprm->file);
+	image_cwd(scratch, task);
+	image_cgroup(scratch, task);
+	privileges_gained(record, task, bprm);
+	exec_arguments(scratch, task->mm);
+	size = sizeof(*record) + bounded(scratch->at, SCRATCH_TEXT_MAX + args_max + env_max);
+	record->header.size = size;
+	emit_copy(record, EVENT_EXEC, size);
 }
 
 SEC("tp_btf/sched_process_exec")

@@ -17,6 +17,7 @@ static __always_inline struct scratch *scratch_get(__u32 slot)
 		return NULL;
 	scratch->busy = 1;
 	scratch->slot = slot;
+	scratch->at = 0;
 	return scratch;
 }
 
@@ -25,31 +26,35 @@ static __always_inline void scratch_put(struct scratch *scratch)
 	scratch->busy = 0;
 }
 
-/* Texts are appended at data[at]. Before the last of them, `at` is at most this. */
-#define IMAGE_TEXT_MAX (SCRATCH_TEXT_MAX - (NAME_MAX + 1) - PATH_MAX)
+/* Where the next text goes, when at most `max` bytes are in use. */
+static __always_inline char *image_next(struct scratch *scratch, __u64 max)
+{
+	return scratch->record.data + bounded(scratch->at, max);
+}
 
-/* Appends the path of a file or directory as its process sees it; returns its length. */
-static __always_inline __u64 image_path(struct scratch *scratch, __u64 at, struct task_struct *task,
+/* The path of a file or directory as its process sees it; returns its length. */
+static __always_inline __u32 image_path(struct scratch *scratch, struct task_struct *task,
 					struct dentry *dentry, struct vfsmount *mnt,
 					__u32 truncated_fact)
 {
-	struct fs_struct *fs = task->fs;
-	char *to = scratch->record.data + bounded(at, IMAGE_TEXT_MAX);
+	char *to = image_next(scratch, SCRATCH_TEXT_MAX - (NAME_MAX + 1) - PATH_MAX);
 	__u64 start;
 
-	if (!path_write(scratch, dentry, mnt, fs))
+	if (!path_write(scratch, dentry, mnt, task->fs))
 		scratch->record.facts |= truncated_fact;
 	start = bounded(scratch->walk.start, PATH_MAX);
-	if (start == PATH_MAX) {
+	if (start == PATH_MAX) { /* the root */
 		*to = '/';
-		return 1;
+		start--;
+	} else {
+		bpf_probe_read_kernel(to, PATH_MAX - start, scratch->walk.text + start);
 	}
-	bpf_probe_read_kernel(to, PATH_MAX - start, scratch->walk.text + start);
+	scratch->at += PATH_MAX - start;
 	return PATH_MAX - start;
 }
 
-static __always_inline __u64 image_exe(struct scratch *scratch, __u64 at, struct task_struct *task,
-				       struct file *file)
+static __always_inline void image_exe(struct scratch *scratch, struct task_struct *task,
+				      struct file *file)
 {
 	struct event_exec *record = &scratch->record;
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
@@ -60,42 +65,40 @@ static __always_inline __u64 image_exe(struct scratch *scratch, __u64 at, struct
 	record->exe_mode = BPF_CORE_READ(inode, i_mode);
 	record->exe_uid = BPF_CORE_READ(inode, i_uid.val);
 	record->exe_gid = BPF_CORE_READ(inode, i_gid.val);
-	record->exe_len = image_path(scratch, at, task, BPF_CORE_READ(file, f_path.dentry),
+	record->exe_len = image_path(scratch, task, BPF_CORE_READ(file, f_path.dentry),
 				     BPF_CORE_READ(file, f_path.mnt), EXEC_EXE_TRUNCATED);
-	return at + record->exe_len;
 }
 
-static __always_inline __u64 image_cwd(struct scratch *scratch, __u64 at, struct task_struct *task)
+static __always_inline void image_cwd(struct scratch *scratch, struct task_struct *task)
 {
 	struct event_exec *record = &scratch->record;
 	struct fs_struct *fs = task->fs;
-	struct dentry *dentry = fs->pwd.dentry;
-	struct vfsmount *mnt = fs->pwd.mnt;
+	struct dentry *dentry = BPF_CORE_READ(fs, pwd.dentry);
+	struct vfsmount *mnt = BPF_CORE_READ(fs, pwd.mnt);
 
 	if (!dentry || !mnt) {
 		record->facts |= EXEC_CWD_UNREADABLE;
-		return at;
+		return;
 	}
-	if (dentry == fs->root.dentry && mnt == fs->root.mnt)
+	if (dentry == BPF_CORE_READ(fs, root.dentry) && mnt == BPF_CORE_READ(fs, root.mnt))
 		record->facts |= EXEC_ROOT_CWD;
-	record->cwd_len = image_path(scratch, at, task, dentry, mnt, EXEC_CWD_TRUNCATED);
-	return at + record->cwd_len;
+	record->cwd_len = image_path(scratch, task, dentry, mnt, EXEC_CWD_TRUNCATED);
 }
 
-static __always_inline __u64 image_cgroup(struct event_exec *record, __u64 at,
-					  struct task_struct *task)
+static __always_inline void image_cgroup(struct scratch *scratch, struct task_struct *task)
 {
+	struct event_exec *record = &scratch->record;
 	struct kernfs_node *node = cgroup_node(task);
-	long n = bpf_probe_read_kernel_str(record->data + bounded(at, IMAGE_TEXT_MAX + PATH_MAX),
+	long n = bpf_probe_read_kernel_str(image_next(scratch, SCRATCH_TEXT_MAX - (NAME_MAX + 1)),
 					   NAME_MAX + 1, BPF_CORE_READ(node, name));
 
 	record->cgroup_id = BPF_CORE_READ(node, id);
 	if (n <= 0) {
 		record->facts |= EXEC_CGROUP_UNREADABLE;
-		return at;
+		return;
 	}
 	record->cgroup_len = (n - 1) & NAME_MAX;
-	return at + record->cgroup_len;
+	scratch->at += record->cgroup_len;
 }
 
 /* Everything of fixed size. The caller has set header.process, parent and replaced. */

@@ -68,18 +68,25 @@ __weak __noinline int path_step(__u32 slot)
 	return path_prepend(&scratch->walk);
 }
 
+/* All of them. Its own function for the same reason: what follows a path would be looked at once
+ * for every length that the path may have. */
+__weak __noinline int path_steps(__u32 slot)
+{
+	int result = PATH_MORE;
+
+	for (int i = 0; i < PATH_COMPONENTS && result == PATH_MORE; i++)
+		result = path_step(slot);
+	return result;
+}
+
 /* Leaves the path in walk.text[walk.start .. PATH_MAX]. False: leading components are missing. */
 static __always_inline bool path_write(struct scratch *scratch, struct dentry *dentry,
 				       struct vfsmount *mnt, struct fs_struct *fs)
 {
-	int result = PATH_MORE;
-
 	scratch->walk.start = PATH_MAX;
 	scratch->walk.dentry = dentry;
 	scratch->walk.mnt = mnt;
-	scratch->walk.root = fs->root.dentry;
-	scratch->walk.root_mnt = fs->root.mnt;
-	for (int i = 0; i < PATH_COMPONENTS && result == PATH_MORE; i++)
-		result = path_step(scratch->slot);
-	return result == PATH_WHOLE;
+	scratch->walk.root = BPF_CORE_READ(fs, root.dentry);
+	scratch->walk.root_mnt = BPF_CORE_READ(fs, root.mnt);
+	return path_steps(scratch->slot) == PATH_WHOLE;
 }

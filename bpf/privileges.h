@@ -19,7 +19,7 @@ static __always_inline bool user_ns_root_is(struct user_namespace *ns, __u32 uid
 	struct uid_gid_extent extent = {};
 	struct uid_gid_extent *first;
 
-	if (ns->level == 0)
+	if (BPF_CORE_READ(ns, level) == 0)
 		return uid == 0;
 	if (BPF_CORE_READ(ns, uid_map.nr_extents) <= UID_GID_MAP_EXTENTS) {
 		bpf_core_read(&extent, sizeof(extent), &ns->uid_map.extent);
@@ -39,24 +39,23 @@ static __always_inline bool capabilities_come_from_root(const struct event_crede
 	return user_ns_root_is(ns, creds->uid) || user_ns_root_is(ns, creds->euid);
 }
 
-static __always_inline __u32 privileges_gained(const struct event_exec *record,
-					       struct task_struct *task, struct linux_binprm *bprm)
+/* Adds EXEC_SETUID and its like to the record's facts. */
+static __always_inline void privileges_gained(struct event_exec *record, struct task_struct *task,
+					      struct linux_binprm *bprm)
 {
 	const struct event_credentials *creds = &record->creds;
 	bool bits_count;
-	__u32 facts = 0;
 
 	if (!bprm->per_clear)
-		return 0;
+		return;
 	bits_count = !(task->atomic_flags & (1ul << PFA_NO_NEW_PRIVS)) &&
 		     !(BPF_CORE_READ(bprm, file, f_path.mnt, mnt_flags) & MNT_NOSUID);
 	if (bits_count && record->exe_mode & S_ISUID && creds->euid != creds->uid)
-		facts |= EXEC_SETUID;
+		record->facts |= EXEC_SETUID;
 	if (bits_count && (record->exe_mode & S_ISGID_EXECUTABLE) == S_ISGID_EXECUTABLE &&
 	    creds->egid != creds->gid)
-		facts |= EXEC_SETGID;
+		record->facts |= EXEC_SETGID;
 	if (creds->cap_permitted & ~creds->cap_ambient &&
-	    !capabilities_come_from_root(creds, task->real_cred->user_ns))
-		facts |= EXEC_FILE_CAPS;
-	return facts;
+	    !capabilities_come_from_root(creds, BPF_CORE_READ(task, real_cred, user_ns)))
+		record->facts |= EXEC_FILE_CAPS;
 }

@@ -76,7 +76,7 @@ static __always_inline long snapshot_tell(struct scratch *scratch, struct seq_fi
 {
 	struct event_exec *record = &scratch->record;
 	struct mm_struct *mm = task->mm;
-	__u64 at = 0;
+	__u64 size;
 
 	image_facts(record, task);
 	record->old_tid = task->pid;
@@ -85,14 +85,14 @@ static __always_inline long snapshot_tell(struct scratch *scratch, struct seq_fi
 	} else {
 		if (mm) {
 			snapshot_memory(record, mm);
-			at = image_exe(scratch, at, task, mm->exe_file);
+			image_exe(scratch, task, mm->exe_file);
 		}
-		at = image_cwd(scratch, at, task);
+		image_cwd(scratch, task);
 	}
-	at = image_cgroup(record, at, task);
-	at = bounded(at, SCRATCH_TEXT_MAX);
-	record->header.size = sizeof(*record) + at;
-	return bpf_seq_write(seq, record, sizeof(*record) + at);
+	image_cgroup(scratch, task);
+	size = sizeof(*record) + bounded(scratch->at, SCRATCH_TEXT_MAX);
+	record->header.size = size;
+	return bpf_seq_write(seq, record, size);
 }
 
 static __always_inline void snapshot_task(struct scratch *scratch, struct seq_file *seq,

@@ -905,7 +905,7 @@ static void test_what_was_submitted_arrived(void **state)
 		assert_int_equal(counters.fates[type][FATE_TASK_MAP_FULL], 0);
 	}
 	assert_int_equal(counters.ring_used_bytes, 0);
-	assert_int_equal(counters.ring_bytes, 1 << 20);
+	assert_int_equal(counters.ring_bytes, 32 << 20);
 }
 
 static uint64_t other_records;
@@ -966,7 +966,7 @@ static void act_pause(const void *arg)
 static int setup(void **state)
 {
 	struct sensor_settings settings = {
-		.ring_bytes = 1000000, /* becomes a power of two */
+		.ring_bytes = 30000000, /* becomes a power of two */
 		.arguments_bytes = ARGUMENTS_BYTES,
 		.task_entries = 32768,
 		.tcp = true,
