@@ -5,7 +5,7 @@
  * its second argument says which one was the last. Before, signal->live was already counted down,
  * but two threads that end together can both find it zero: then the first to claim the group
  * tells. Kernel threads are passed over.
- * Cost: about 0.4 microseconds per process, 30 ns per thread. */
+ * Cost: 1.1 microseconds per process; little for another thread. */
 #include "bpf/emit.h"
 #include "bpf/task.h"
 

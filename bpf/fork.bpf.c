@@ -4,7 +4,7 @@
  * Hook: sched_process_fork, as a BTF raw tracepoint (5.5). It runs in the parent, before the child
  * can run, so the child's entry is there before its first event. New threads and kernel threads
  * are passed over.
- * Cost: about 0.4 microseconds per new process, 30 ns per new thread. */
+ * Cost: 1.4 microseconds per new process; a new thread returns after two comparisons. */
 #include "bpf/emit.h"
 #include "bpf/task.h"
 

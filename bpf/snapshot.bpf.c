@@ -6,7 +6,7 @@
  * process that starts, executes or ends meanwhile is told of once, either here or in the ring.
  * Kernel threads are told of too, marked, so that a parent or an owner has a name; they get no
  * entry and have no events.
- * Cost: 3 to 5 microseconds per process, once. */
+ * Cost: 3 microseconds per process, once. */
 #include "bpf/emit.h"
 #include "bpf/image.h"
 

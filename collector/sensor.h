@@ -13,15 +13,18 @@
 #include <stdint.h>
 
 struct sensor_settings {
-	uint64_t ring_bytes; /* 0: from the machine (at least 16 MiB); rounded up to a power of two
-			      */
-	uint32_t arguments_bytes;   /* longest argv kept */
-	uint32_t environment_bytes; /* longest environment looked through; 0: none is read */
+	/* Rounded up to a power of two. 0: 2 MiB per possible CPU, at most a 256th of the memory,
+	 * but between 16 and 256 MiB. */
+	uint64_t ring_bytes;
+	uint32_t arguments_bytes;   /* longest argv kept; at most 128 KiB */
+	uint32_t environment_bytes; /* longest environment read; at most 256 KiB; 0: none */
 	uint32_t task_entries;	    /* bound of the kernel's task map */
-	bool tcp;
+	bool tcp;		    /* needs features.socket_storage, else left out */
 };
 
-/* The kernel's own counts, summed over CPUs, since the programs were loaded. */
+/* The kernel's own counts, summed over CPUs, since the programs were loaded. FATE_SCRATCH_BUSY also
+ * has the runs that the kernel left out because the program was interrupted at work on that CPU: in
+ * the row of its event; for TCP, where one program tells of several, in that of EVENT_NONE. */
 struct sensor_counters {
 	uint64_t fates[EVENT_TYPES][EVENT_FATES];
 	uint64_t ring_used_bytes, ring_bytes;
@@ -44,7 +47,8 @@ WARN_UNUSED int sensor_start(struct sensor *sensor, sensor_record_fn fn, void *c
 			     struct errmsg *em);
 /* Gives at most max_records waiting records to fn; returns how many it gave. */
 size_t sensor_drain(struct sensor *sensor, size_t max_records, sensor_record_fn fn, void *ctx);
-/* Becomes readable when the ring is filled past the watermark. */
+/* Becomes readable each time the waiting bytes pass another quarter of the ring. To be watched
+ * edge-triggered: it also reads as ready, at any time, while anything waits. */
 int sensor_fd(const struct sensor *sensor);
 void sensor_counters(struct sensor *sensor, struct sensor_counters *counters_r);
 /* Detaches first, then a last sensor_drain() may follow before sensor_close(). */
