@@ -16,7 +16,8 @@ static const struct option options[] = {
 /* Without these weir can't start at all. */
 static bool is_enough(const struct kernel_features *features)
 {
-	return features->btf && features->ring_buffer && features->may_load;
+	return features->btf && features->ring_buffer && features->tp_btf &&
+	       features->task_iterator && features->may_load;
 }
 
 static enum exit_code run_probe(const struct verb *verb, int argc, char **argv)

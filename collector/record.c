@@ -8,9 +8,11 @@ static struct process_key key_of(const struct event_process_key *key)
 	return (struct process_key){ .start_ns = key->start_ns, .pid = key->pid };
 }
 
-static const struct {
-	uint32_t fact, flag;
-} fact_flags[] = {
+struct fact_bit {
+	uint32_t fact, bit;
+};
+
+static const struct fact_bit flag_bits[] = {
 	{ EXEC_ARGS_TRUNCATED, PROCESS_TRUNC_ARGS },
 	{ EXEC_CWD_TRUNCATED, PROCESS_ERROR_CWD },
 	{ EXEC_ARGS_UNREADABLE, PROCESS_ERROR_ARGS },
@@ -22,30 +24,29 @@ static const struct {
 	{ EXEC_AFTER_FORK, PROCESS_CLONE },
 	{ EXEC_IN_INIT_TREE, PROCESS_IN_INIT_TREE },
 	{ EXEC_CGROUP_UNREADABLE, PROCESS_ERROR_CGROUP_NAME },
-}, fact_privileges[] = {
+};
+
+static const struct fact_bit privilege_bits[] = {
 	{ EXEC_SETUID, PRIVILEGES_SETUID },
 	{ EXEC_SETGID, PRIVILEGES_SETGID },
 	{ EXEC_FILE_CAPS, PRIVILEGES_FILE_CAP },
 };
 
-static uint32_t flags_of(enum event_type type, uint32_t facts)
+static const struct fact_bit truncation_bits[] = {
+	{ EXEC_FILENAME_TRUNCATED, TRUNCATED_FILENAME },
+	{ EXEC_EXE_TRUNCATED, TRUNCATED_EXE },
+	{ EXEC_CWD_TRUNCATED, TRUNCATED_CWD },
+	{ EXEC_ENV_TRUNCATED, TRUNCATED_ENVIRONMENT },
+};
+
+static uint32_t bits_of(uint32_t facts, const struct fact_bit *table, size_t n)
 {
-	uint32_t flags = type == EVENT_TASK ? PROCESS_PROCFS : PROCESS_EXECVE;
+	uint32_t bits = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(fact_flags); i++)
-		if (facts & fact_flags[i].fact)
-			flags |= fact_flags[i].flag;
-	return flags;
-}
-
-static uint32_t privileges_of(uint32_t facts)
-{
-	uint32_t privileges = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(fact_privileges); i++)
-		if (facts & fact_privileges[i].fact)
-			privileges |= fact_privileges[i].flag;
-	return privileges;
+	for (size_t i = 0; i < n; i++)
+		if (facts & table[i].fact)
+			bits |= table[i].bit;
+	return bits;
 }
 
 static struct credentials credentials_of(const struct event_credentials *c)
@@ -132,7 +133,8 @@ static int decode_exec(struct str bytes, const struct clock *clock, struct recor
 		.nspid = exec.nspid,
 		.auid = exec.auid,
 		.session_id = exec.session_id,
-		.flags = flags_of(record->type, exec.facts),
+		.flags = (record->type == EVENT_TASK ? PROCESS_PROCFS : PROCESS_EXECVE) |
+			 bits_of(exec.facts, flag_bits, ARRAY_SIZE(flag_bits)),
 		.creds = credentials_of(&exec.creds),
 		.ns = namespaces_of(&exec.ns),
 		.cgroup_id = exec.cgroup_id,
@@ -142,7 +144,8 @@ static int decode_exec(struct str bytes, const struct clock *clock, struct recor
 		.exe_mode = exec.exe_mode,
 		.exe_uid = exec.exe_uid,
 		.exe_gid = exec.exe_gid,
-		.privileges = privileges_of(exec.facts),
+		.privileges = bits_of(exec.facts, privilege_bits, ARRAY_SIZE(privilege_bits)),
+		.truncated = bits_of(exec.facts, truncation_bits, ARRAY_SIZE(truncation_bits)),
 		.args_total = exec.args_total,
 		.env_total = exec.env_total,
 		.start_wall_ns = clock_boot_to_wall(clock, exec.header.process.start_ns),

@@ -108,25 +108,28 @@ static void test_exec(void **state)
 	ASSERT_TEXT(r.exec.env, "A=1\0");
 }
 
-static void test_facts_become_flags_and_privileges(void **state)
+static void test_facts_become_flags_privileges_and_truncations(void **state)
 {
 	static const struct {
-		uint32_t fact, flags, privileges;
+		uint32_t fact, flags, privileges, truncated;
 	} cases[] = {
-		{ EXEC_ARGS_TRUNCATED, PROCESS_TRUNC_ARGS, 0 },
-		{ EXEC_NO_FORK_SEEN, PROCESS_MISS, 0 },
-		{ EXEC_FILENAME_UNREADABLE, PROCESS_ERROR_FILENAME, 0 },
-		{ EXEC_ARGS_UNREADABLE, PROCESS_ERROR_ARGS, 0 },
-		{ EXEC_ENV_UNREADABLE, PROCESS_ERROR_ENVS, 0 },
-		{ EXEC_CWD_UNREADABLE, PROCESS_NO_CWD, 0 },
-		{ EXEC_CWD_TRUNCATED, PROCESS_ERROR_CWD, 0 },
-		{ EXEC_ROOT_CWD, PROCESS_ROOT_CWD, 0 },
-		{ EXEC_IN_INIT_TREE, PROCESS_IN_INIT_TREE, 0 },
-		{ EXEC_CGROUP_UNREADABLE, PROCESS_ERROR_CGROUP_NAME, 0 },
-		{ EXEC_SETUID, 0, PRIVILEGES_SETUID },
-		{ EXEC_SETGID, 0, PRIVILEGES_SETGID },
-		{ EXEC_FILE_CAPS, 0, PRIVILEGES_FILE_CAP },
-		{ EXEC_BY_THREAD, 0, 0 },
+		{ EXEC_ARGS_TRUNCATED, PROCESS_TRUNC_ARGS, 0, 0 },
+		{ EXEC_NO_FORK_SEEN, PROCESS_MISS, 0, 0 },
+		{ EXEC_FILENAME_UNREADABLE, PROCESS_ERROR_FILENAME, 0, 0 },
+		{ EXEC_ARGS_UNREADABLE, PROCESS_ERROR_ARGS, 0, 0 },
+		{ EXEC_ENV_UNREADABLE, PROCESS_ERROR_ENVS, 0, 0 },
+		{ EXEC_CWD_UNREADABLE, PROCESS_NO_CWD, 0, 0 },
+		{ EXEC_CWD_TRUNCATED, PROCESS_ERROR_CWD, 0, TRUNCATED_CWD },
+		{ EXEC_FILENAME_TRUNCATED, 0, 0, TRUNCATED_FILENAME },
+		{ EXEC_EXE_TRUNCATED, 0, 0, TRUNCATED_EXE },
+		{ EXEC_ENV_TRUNCATED, 0, 0, TRUNCATED_ENVIRONMENT },
+		{ EXEC_ROOT_CWD, PROCESS_ROOT_CWD, 0, 0 },
+		{ EXEC_IN_INIT_TREE, PROCESS_IN_INIT_TREE, 0, 0 },
+		{ EXEC_CGROUP_UNREADABLE, PROCESS_ERROR_CGROUP_NAME, 0, 0 },
+		{ EXEC_SETUID, 0, PRIVILEGES_SETUID, 0 },
+		{ EXEC_SETGID, 0, PRIVILEGES_SETGID, 0 },
+		{ EXEC_FILE_CAPS, 0, PRIVILEGES_FILE_CAP, 0 },
+		{ EXEC_BY_THREAD, 0, 0, 0 },
 	};
 	_Alignas(8) char bytes[1024];
 	struct record r;
@@ -137,6 +140,7 @@ static void test_facts_become_flags_and_privileges(void **state)
 		assert_int_equal(record_decode(bytes, n, &fake_clock, &r), 0);
 		assert_int_equal(r.exec.flags, PROCESS_EXECVE | cases[i].flags);
 		assert_int_equal(r.exec.privileges, cases[i].privileges);
+		assert_int_equal(r.exec.truncated, cases[i].truncated);
 	}
 }
 
@@ -323,7 +327,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exec),
-		cmocka_unit_test(test_facts_become_flags_and_privileges),
+		cmocka_unit_test(test_facts_become_flags_privileges_and_truncations),
 		cmocka_unit_test(test_task_has_no_filename_of_its_own),
 		cmocka_unit_test(test_fork_and_exit),
 		cmocka_unit_test(test_tcp),
