@@ -3,9 +3,12 @@
 
 Every figure that compares is a paired one: without weir, with weir, in turn, several times over,
 and the figure is the median of the pairs' ratios or differences. Load that others put on the
-machine then falls on both sides. CPU time is that of the whole loop, user and system, so what
-weir's programs take in the kernel is in it; weir's own two processes are shown beside.
+machine then falls on both sides. A side is the median of short slices, so that a slow moment does
+not make the figure. CPU time is that of the whole loop, user and system, so what weir's programs
+take in the kernel is in it; weir's own two processes are shown beside.
 
+  known_event_us, exec_event_us, collector_events_per_s, splice_ratio
+                         the collector's own code on recorded bytes (bench_collector, bench_pipeline)
   exec_overhead_percent  CPU of a spawn-exec-exit loop with weir over without
   kernel_exec_us         run time of weir's programs per exec+exit (kernel.bpf_stats_enabled)
   tcp_overhead_percent   CPU of a connect-accept-close loop on loopback
@@ -19,7 +22,6 @@ weir's programs take in the kernel is in it; weir's own two processes are shown 
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -54,6 +56,9 @@ class Figures:
 
 # --- one run -----------------------------------------------------------------------------------
 
+SLICES = 8
+
+
 def storm(*arguments):
     done = harness.run_ok([harness.act("storm"), *map(str, arguments)], timeout=300)
     return json.loads(done.out)
@@ -63,33 +68,48 @@ def cpu_us_per_round(result):
     return (result["user_ns"] + result["system_ns"]) / result["iterations"] / 1e3
 
 
+def sliced(seconds, *arguments):
+    """(CPU per round, rounds): the median of short runs, and how many rounds all had."""
+    results = [storm(*arguments, "for", seconds / SLICES) for _ in range(SLICES)]
+    return (statistics.median(map(cpu_us_per_round, results)),
+            sum(result["iterations"] for result in results))
+
+
 def stop_unchecked(weir):
     weir.process.terminate()
     weir.wait_ended(60)
 
 
 def cpu_seconds(pid):
-    """User and system time of a living process."""
-    numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
+    """What the threads of a living process have run; in nanoseconds, where stat has ticks."""
+    return sum(int((task / "schedstat").read_text().split()[0])
+               for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
 
 
 class WithWeir:
-    """One weir, with its figures of the kernel side switched on when asked."""
+    """One weir with the default output to a file; what weir says of itself goes to a second one,
+    for reading millions of events back would be most of the work. The books must balance."""
 
-    def __init__(self, config=None):
+    def __init__(self):
         self.bench = harness.Bench("bench")
-        self.config = config
 
     def __enter__(self):
-        self.weir = self.bench.weir(self.config)
-        return self.weir
+        weir = self.weir = self.bench.weir(start=False)
+        weir.config["outputs"] = [
+            {"name": "events", "type": "file", "path": str(weir.out / "all.json"), "keep": 1},
+            {"name": "notices", "type": "file", "path": str(weir.output_path),
+             "events": ["weir_start", "weir_stop", "weir_loss"]}]
+        weir.write_config(weir.config)
+        weir.launch()
+        # The loop answers once everything is attached.
+        harness.wait_until(lambda: weir.alive() and weir.verb(
+            "status", "--socket", weir.socket).status == 0, "weir to answer")
+        return weir
 
     def __exit__(self, kind, *_):
         try:
             if kind is None:
                 stop_unchecked(self.weir)
-                self.weir.file.poll()
                 harness.check_balance(self.weir.accounts(), "weir_stop")
             else:
                 self.bench.print_logs()
@@ -97,23 +117,37 @@ class WithWeir:
             self.bench.close()
 
 
+def drained(weir):
+    """Waits until all that has happened is delivered; returns the accounts of then."""
+    def captured():
+        return harness.accounts_of(weir.status()["events"])
+    before = captured().get("process_exit", {"captured": 0})["captured"]
+    harness.run_ok([harness.act("noop")])
+    harness.wait_until(lambda: captured().get("process_exit", {"captured": 0})["captured"]
+                       > before, "the last exit")
+    last = int(weir.status()["journal"]["last_seq"])
+    harness.wait_until(lambda: int(weir.output_status()["acked_seq"]) >= last, "delivery", 120)
+    return captured()
+
+
 # --- overhead of loops -------------------------------------------------------------------------
 
 def paired(runs, loop):
-    """[(without, with, weir's own CPU per round)] of `runs` pairs; loop() gives a storm's result."""
+    """[(without, with, weir's own CPU per round)] in us, of `runs` pairs; loop() gives what
+    sliced() does. What is still in the ring when a loop ends is some hundredth of it."""
     loop()  # caches warm
     pairs = []
     for i in range(runs):
         def plain():
-            return cpu_us_per_round(loop())
+            return loop()[0]
 
         def watched():
             with WithWeir() as weir:
                 pids = [weir.process.pid, weir.forwarder_pid()]
                 before = [cpu_seconds(pid) for pid in pids]
-                result = loop()
+                cost, rounds = loop()
                 own = sum(map(cpu_seconds, pids)) - sum(before)
-            return cpu_us_per_round(result), own * 1e6 / result["iterations"]
+            return cost, own * 1e6 / rounds
         if i % 2:
             with_weir, own = watched()
             without = plain()
@@ -136,27 +170,20 @@ def report_pairs(figures, prefix, pairs, what):
 
 def exec_overhead(figures, options):
     noop = harness.act("noop")
-    pairs = paired(options.runs, lambda: storm("exec", noop, "for", options.seconds))
+    pairs = paired(options.runs, lambda: sliced(options.seconds, "exec", noop))
     report_pairs(figures, "exec", pairs, "spawn+exec+exit")
 
 
 def tcp_overhead(figures, options):
-    pairs = paired(options.runs, lambda: storm("tcp", "for", options.seconds))
+    pairs = paired(options.runs, lambda: sliced(options.seconds, "tcp"))
     report_pairs(figures, "tcp", pairs, "connect+accept+close")
 
 
 def idle_overhead(figures, options):
-    """A process that neither executes nor connects: a loop of forks has only the fork hook, so the
-    plain loop here is arithmetic and getppid."""
-    spin = "import os,time\nt=time.process_time_ns()\nfor i in range(2000000): os.getppid()\n" \
-           "print(time.process_time_ns()-t)"
-
-    def loop():
-        done = harness.run_ok([sys.executable, "-S", "-c", spin], timeout=60)
-        return {"user_ns": int(done.out), "system_ns": 0, "iterations": 2_000_000}
-    pairs = paired(max(3, options.runs // 2), loop)
+    """A process that neither forks, executes nor connects: it makes system calls."""
+    pairs = paired(options.runs, lambda: sliced(options.seconds, "calls"))
     figures.add("bystander_overhead_percent", [(b / a - 1) * 100 for a, b, _ in pairs], "percent",
-                "CPU of two million getppid calls, paired")
+                "CPU of a loop of getppid, with weir over without, paired")
 
 
 # --- kernel side -------------------------------------------------------------------------------
@@ -170,29 +197,37 @@ def program_times():
             for p in json.loads(done.out)}
 
 
+def kernel_cost_of(options, *arguments):
+    """[us per round] of `runs` storms. Reading the clock around each run of a program is in it, and
+    dear on a virtual machine: an upper bound."""
+    samples = []
+    for _ in range(options.runs):
+        others = set(program_times())
+        with WithWeir():
+            start = program_times()
+            result = storm(*arguments, "times", options.count)
+            end = program_times()
+        spent = sum(end[key][0] - start[key][0] for key in end
+                    if key in start and key not in others)
+        samples.append(spent / result["iterations"] / 1e3)
+    return samples
+
+
 def kernel_cost(figures, options):
-    """Run time of every program that weir loaded, over the execs of the storm. Reading the clock
-    around each run is in it, and dear on a virtual machine: an upper bound."""
+    """Run time of every program that weir loaded, over the rounds of a storm."""
     if program_times() is None:
         print("kernel_exec_us: skipped, no bpftool", file=sys.stderr)
         return
     before = STATS.read_text()
-    samples = []
+    STATS.write_text("1")
     try:
-        STATS.write_text("1")
-        for _ in range(options.runs):
-            others = set(program_times())
-            with WithWeir():
-                start = program_times()
-                result = storm("exec", harness.act("noop"), "times", options.count)
-                end = program_times()
-            spent = sum(end[key][0] - start[key][0] for key in end
-                        if key in start and key not in others)
-            samples.append(spent / result["iterations"] / 1e3)
+        execs = kernel_cost_of(options, "exec", harness.act("noop"))
+        connections = kernel_cost_of(options, "tcp")
     finally:
         STATS.write_text(before)
-    figures.add("kernel_exec_us", samples, "us",
+    figures.add("kernel_exec_us", execs, "us",
                 "run time of weir's programs per spawn+exec+exit (bpf_stats)")
+    figures.add("kernel_tcp_us", connections, "us", "the same per connect+accept+close")
 
 
 # --- memory and start --------------------------------------------------------------------------
@@ -226,7 +261,7 @@ def memory(figures, options):
     for _ in range(max(3, options.runs // 2)):
         with Crowd(10_000), WithWeir() as weir:
             storm("exec", harness.act("noop"), "times", 500)
-            weir.settle(60)
+            drained(weir)
             pids = [weir.process.pid, weir.forwarder_pid()]
             rss.append(sum(memory_mib(pid, "Rss") for pid in pids))
             pss.append(sum(memory_mib(pid, "Pss") for pid in pids))
@@ -257,10 +292,9 @@ def start_time(figures, options):
 def long_storm(figures, options):
     """Losses are allowed, uncounted ones are not: what the loop did is what was captured."""
     with WithWeir() as weir:
-        before = harness.accounts_of(weir.status()["events"])["process_exec"]["captured"]
+        before = drained(weir)["process_exec"]["captured"]
         result = storm("exec", harness.act("noop"), "for", options.storm)
-        weir.settle(60)
-        accounts = harness.accounts_of(weir.status()["events"])
+        accounts = drained(weir)
         harness.check_balance(accounts, "status after the storm")
         seen = accounts["process_exec"]["captured"] - before
         harness.check(seen >= result["iterations"], f"captured {seen} of {result['iterations']}")
@@ -272,8 +306,28 @@ def long_storm(figures, options):
     figures.add("storm_rss_mib", [rss], "MiB", "resident, both processes, after the storm")
 
 
-PARTS = {"exec": exec_overhead, "kernel": kernel_cost, "tcp": tcp_overhead, "idle": idle_overhead,
-         "memory": memory, "start": start_time, "storm": long_storm}
+# --- the collector's own path ------------------------------------------------------------------
+
+HOW = {
+    "known_event_us": "CPU, ring record to sealed journal record, about 1.1 KB, known process",
+    "exec_event_us": "the same for an exec, five redaction patterns",
+    "collector_events_per_s": "known events through one core, the journal's thread on it too",
+    "splice_ratio": "CPU of encoding a known event whole over splicing it",
+}
+
+
+def collector_path(figures, options):
+    """Two programs of their own (tests/bench/*.c), without a kernel side."""
+    for name in ("bench_collector", "bench_pipeline"):
+        done = harness.run_ok([str(harness.ACTS.parent / name), "--json"], timeout=300)
+        for row in json.loads(done.out)["figures"]:
+            if row["name"] in HOW:
+                figures.rows.append({**row, "how": HOW[row["name"]]})
+
+
+PARTS = {"collector": collector_path, "exec": exec_overhead, "kernel": kernel_cost,
+         "tcp": tcp_overhead, "idle": idle_overhead, "memory": memory, "start": start_time,
+         "storm": long_storm}
 
 
 def main():
@@ -281,14 +335,14 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="figures for programs")
     parser.add_argument("--quick", action="store_true", help="few and short runs")
-    parser.add_argument("--runs", type=int, default=7, help="pairs per figure (7)")
-    parser.add_argument("--seconds", type=float, default=4, help="length of one loop (4)")
+    parser.add_argument("--runs", type=int, default=11, help="pairs per figure (11)")
+    parser.add_argument("--seconds", type=float, default=2, help="length of one loop (2)")
     parser.add_argument("--count", type=int, default=5000, help="execs per kernel run (5000)")
     parser.add_argument("--storm", type=float, default=60, help="length of the long storm (60)")
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="default: all")
     options = parser.parse_args()
     if options.quick:
-        options.runs, options.seconds, options.count, options.storm = 3, 1, 1000, 5
+        options.runs, options.seconds, options.count, options.storm = 3, 2, 1000, 5
     figures = Figures()
     try:
         harness.check_machine()

@@ -5,6 +5,7 @@
  *   storm fork (for SECONDS | times N)           fork a child that ends at once
  *   storm tcp (for SECONDS | times N)            connect to a listener of its own on loopback,
  *                                                accept, close both
+ *   storm calls (for SECONDS | times N)          make a thousand system calls that cost nothing
  *   storm idle N                                 keep N forked children until standard input ends
  *
  * Prints one line of JSON: iterations, wall_ns, and the CPU time of itself and of its children,
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -77,6 +79,14 @@ static bool tcp_round(struct storm *storm)
 	if (server >= 0)
 		close(server);
 	return server >= 0;
+}
+
+/* A bystander: nothing that weir looks at. */
+static bool calls_round(struct storm *storm)
+{
+	for (int i = 0; i < 1000; i++)
+		syscall(SYS_getppid);
+	return storm != NULL;
 }
 
 static void open_listener(struct storm *storm)
@@ -181,8 +191,11 @@ int main(int argc, char **argv)
 	} else if (argc == 4 && !strcmp(argv[1], "tcp")) {
 		storm.round = tcp_round;
 		open_listener(&storm);
+	} else if (argc == 4 && !strcmp(argv[1], "calls")) {
+		storm.round = calls_round;
 	} else {
-		errx(99, "usage: storm exec PROGRAM|fork|tcp for SECONDS|times N, or storm idle N");
+		errx(99,
+		     "usage: storm exec PROGRAM|fork|tcp|calls for SECONDS|times N, or storm idle N");
 	}
 	read_limit(&storm, argv + argc - 2);
 	run(&storm);
