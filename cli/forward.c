@@ -35,7 +35,9 @@ static const struct option options[] = {
 
 static enum exit_code forward_on(const struct forward_options *o, const struct settings *settings)
 {
-	struct metrics_board *board = metrics_map((int)o->board_fd.value);
+	const struct metrics_fds fds = { .collector = (int)o->board_fd.value,
+					 .forwarder = (int)o->board_fd.value + 1 };
+	struct metrics_board *board = metrics_map(&fds);
 	struct forwarder_settings forwarder = {
 		.settings = settings,
 		.control_fd = (int)o->control_fd.value,
@@ -65,7 +67,7 @@ static enum exit_code run_forward(const struct verb *verb, int argc, char **argv
 	if (verb_parse(verb, &argc, argv, &o, 0, 0) < 0)
 		return EXIT_USAGE;
 	if (!o.control_fd.given || !o.board_fd.given || o.control_fd.value > INT_MAX ||
-	    o.board_fd.value > INT_MAX) {
+	    o.board_fd.value >= INT_MAX) {
 		verb_complain(verb, "it is started by `weir run`, not by hand");
 		return EXIT_USAGE;
 	}

@@ -360,7 +360,7 @@ static int open_supervisor(struct agent *agent, struct errmsg *em)
 		.state_directory = settings->forwarder.state_directory,
 		.format = agent->options->format,
 		.drain_timeout_ns = settings->forwarder.drain_timeout_ns,
-		.board_fd = agent->board_fd,
+		.board_fds = agent->board_fds,
 		.board = agent->board,
 	};
 
@@ -441,7 +441,7 @@ static int agent_open(struct agent *agent, struct errmsg *em)
 	err = host_read(settings_of(agent->document)->node_name, &agent->host, em);
 	if (err)
 		return err;
-	agent->board = metrics_create(&agent->board_fd);
+	agent->board = metrics_create(&agent->board_fds);
 	agent->base = event_base_new();
 	if (!agent->board || !agent->base) {
 		errmsg_set(em, "out of memory");
@@ -525,6 +525,7 @@ static void agent_free(struct agent *agent)
 		event_base_free(agent->base);
 	if (agent->board)
 		metrics_unmap(&agent->board);
+	metrics_close_fds(&agent->board_fds);
 	if (agent->document != agent->first_document)
 		settings_free(&agent->document);
 	settings_free(&agent->first_document);
@@ -540,7 +541,7 @@ static enum exit_code exit_code_of(int err)
 
 int agent_run(const struct agent_options *options)
 {
-	struct agent agent = { .options = options, .board_fd = -1 };
+	struct agent agent = { .options = options, .board_fds = { -1, -1 } };
 	struct errmsg em = { "" };
 	int err;
 

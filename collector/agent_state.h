@@ -32,7 +32,7 @@ struct agent {
 	char config_digest[65]; /* SHA-256 of the file, hex; empty without one */
 
 	struct metrics_board *board;
-	int board_fd;
+	struct metrics_fds board_fds;
 	struct sensor *sensor;
 	struct journal *journal;
 	struct encode_settings encode;

@@ -21,7 +21,7 @@
 #define BACKOFF_MAX_MS	 30000u
 #define HEALTHY_NS	 (60 * NSEC_PER_SEC) /* running so long starts the backoff anew */
 #define CONTROL_FD	 3
-#define BOARD_FD	 4
+#define BOARD_FD	 4 /* the collector's half; the forwarder's is the next */
 #define MAX_ARGUMENTS	 20
 
 struct supervisor {
@@ -38,10 +38,10 @@ struct supervisor {
 
 static void child_keep_fd(int fd, int as)
 {
+	if (fd < 0 || dup2(fd, as) < 0)
+		_exit(EXIT_FAILED);
 	if (fd == as)
 		fcntl(fd, F_SETFD, 0);
-	else if (dup2(fd, as) < 0)
-		_exit(EXIT_FAILED);
 }
 
 static void unblock_signals(void)
@@ -52,21 +52,20 @@ static void unblock_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* In the child. Everything but the standard streams, the control socket and the board is
+/* In the child. Everything but the standard streams, the control socket and the board's halves is
  * close-on-exec or closed here. */
-static void exec_forwarder(int control_fd, int board_fd, char **argv)
+static void exec_forwarder(int control_fd, const struct metrics_fds *board_fds, char **argv)
 {
-	/* Out of the way of the numbers they will get. */
-	int control = fcntl(control_fd, F_DUPFD, BOARD_FD + 1);
-	int board = fcntl(board_fd, F_DUPFD, BOARD_FD + 1);
-	int null_fd = open("/dev/null", O_RDONLY);
+	const int wanted[] = { control_fd, board_fds->collector, board_fds->forwarder };
+	int moved[ARRAY_SIZE(wanted)], null_fd = open("/dev/null", O_RDONLY);
 
-	if (control < 0 || board < 0 || null_fd < 0)
-		_exit(EXIT_FAILED);
+	/* First out of the way of the numbers they will get. */
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		moved[i] = fcntl(wanted[i], F_DUPFD, CONTROL_FD + (int)ARRAY_SIZE(wanted));
 	child_keep_fd(null_fd, STDIN_FILENO);
-	child_keep_fd(control, CONTROL_FD);
-	child_keep_fd(board, BOARD_FD);
-	close_range(BOARD_FD + 1, ~0u, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		child_keep_fd(moved[i], CONTROL_FD + (int)i);
+	close_range(CONTROL_FD + ARRAY_SIZE(wanted), ~0u, 0);
 	setpgid(0, 0); /* Ctrl-C at a terminal is the collector's to pass on, as a drain */
 	unblock_signals();
 	execv("/proc/self/exe", argv);
@@ -103,7 +102,7 @@ static int spawn(struct supervisor *supervisor, int control_fd)
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		exec_forwarder(control_fd, settings->board_fd, argv);
+		exec_forwarder(control_fd, &settings->board_fds, argv);
 	supervisor->pid = pid;
 	return 0;
 }

@@ -19,7 +19,7 @@ struct supervisor_settings {
 	const char *config_path, *journal_directory, *state_directory, *format;
 	uint64_t session_first_seq;
 	uint64_t drain_timeout_ns;
-	int board_fd;
+	struct metrics_fds board_fds;
 	struct metrics_board *board;
 };
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,46 +32,90 @@ static int create_memory_file(void)
 	return fd;
 }
 
-static struct metrics_board *map_board(int fd)
-{
-	void *mem =
-		mmap(NULL, sizeof(struct metrics_board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+#define COLLECTOR_BYTES offsetof(struct metrics_board, forwarder)
+#define FORWARDER_BYTES (sizeof(struct metrics_board) - COLLECTOR_BYTES)
 
-	return mem == MAP_FAILED ? NULL : mem;
+/* Both files side by side, in one stretch of addresses. collector_protection: of the first half. */
+static struct metrics_board *map_halves(const struct metrics_fds *fds, int collector_protection)
+{
+	char *p = mmap(NULL, sizeof(struct metrics_board), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+	int err;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	if (mmap(p, COLLECTOR_BYTES, collector_protection, MAP_SHARED | MAP_FIXED, fds->collector,
+		 0) != MAP_FAILED &&
+	    mmap(p + COLLECTOR_BYTES, FORWARDER_BYTES, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, fds->forwarder, 0) != MAP_FAILED)
+		return (struct metrics_board *)p;
+	err = errno;
+	munmap(p, sizeof(struct metrics_board));
+	errno = err;
+	return NULL;
 }
 
-struct metrics_board *metrics_create(int *fd_r)
+/* Returns the descriptor, or -1. */
+static int create_half(size_t bytes)
 {
-	struct metrics_board *board = NULL;
 	int fd = create_memory_file(), err;
 
-	if (fd < 0)
-		return NULL;
-	if (ftruncate(fd, sizeof(*board)) == 0 && fcntl(fd, F_ADD_SEALS, BOARD_SEALS) == 0)
-		board = map_board(fd);
-	if (!board) {
-		err = errno;
-		close(fd);
-		errno = err;
-		return NULL;
-	}
-	*fd_r = fd;
-	return board;
+	if (fd < 0 ||
+	    (ftruncate(fd, (off_t)bytes) == 0 && fcntl(fd, F_ADD_SEALS, BOARD_SEALS) == 0))
+		return fd;
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+struct metrics_board *metrics_create(struct metrics_fds *fds_r)
+{
+	struct metrics_board *board = NULL;
+	int err;
+
+	fds_r->collector = create_half(COLLECTOR_BYTES);
+	fds_r->forwarder = fds_r->collector < 0 ? -1 : create_half(FORWARDER_BYTES);
+	if (fds_r->forwarder >= 0)
+		board = map_halves(fds_r, PROT_READ | PROT_WRITE);
+	/* The mapping stays writable; no other can be made (5.1). */
+	if (board && fcntl(fds_r->collector, F_ADD_SEALS, F_SEAL_FUTURE_WRITE) == 0)
+		return board;
+	err = errno;
+	metrics_unmap(&board);
+	metrics_close_fds(fds_r);
+	errno = err;
+	return NULL;
+}
+
+void metrics_close_fds(struct metrics_fds *fds)
+{
+	if (fds->collector >= 0)
+		close(fds->collector);
+	if (fds->forwarder >= 0)
+		close(fds->forwarder);
+	*fds = (struct metrics_fds){ -1, -1 };
 }
 
 /* Without its seals the other side could shrink the file, and reading it would be a SIGBUS. */
-struct metrics_board *metrics_map(int fd)
+static bool is_half(int fd, size_t bytes)
 {
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
 
 	if (seals < 0 || fstat(fd, &st) < 0)
+		return false;
+	if ((seals & BOARD_SEALS) == BOARD_SEALS && st.st_size == (off_t)bytes)
+		return true;
+	errno = EINVAL;
+	return false;
+}
+
+struct metrics_board *metrics_map(const struct metrics_fds *fds)
+{
+	if (!is_half(fds->collector, COLLECTOR_BYTES) || !is_half(fds->forwarder, FORWARDER_BYTES))
 		return NULL;
-	if ((seals & BOARD_SEALS) != BOARD_SEALS || st.st_size != sizeof(struct metrics_board)) {
-		errno = EINVAL;
-		return NULL;
-	}
-	return map_board(fd);
+	return map_halves(fds, PROT_READ);
 }
 
 void metrics_unmap(struct metrics_board **board)

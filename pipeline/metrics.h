@@ -2,11 +2,12 @@
  * one table of them (metrics_page.c), so they can't differ; `weir status` and the stop event read
  * the same board.
  *
- * The collector and the forwarder each own one board in memory that both map (a memfd, made by
- * the collector before it starts the forwarder): one writes, the other reads. So counters live
- * on when the forwarder is restarted, and neither waits for the other. Each value is a 64-bit
- * atomic; what the forwarder writes is not trusted by the collector beyond being a number or a
- * bounded text. */
+ * The collector and the forwarder each own one half of a board in memory that both map (two memfds,
+ * made by the collector before it starts the forwarder): one writes, the other reads. So counters
+ * live on when the forwarder is restarted, and neither waits for the other. Each value is a 64-bit
+ * atomic. The forwarder, which talks to strangers, can't change the collector's half (it is sealed
+ * against further writers), and what it writes into its own is not trusted by the collector beyond
+ * being a number or a bounded text. */
 #pragma once
 
 #include "base/buf.h"
@@ -82,9 +83,17 @@ struct metrics_forwarder {
 	struct metrics_output output[METRICS_MAX_OUTPUTS];
 };
 
+/* A multiple of every page size there is, so that each half can be a file of its own. */
+#define METRICS_HALF_ALIGN 65536
+
 struct metrics_board {
-	struct metrics_collector collector;
-	struct metrics_forwarder forwarder;
+	_Alignas(METRICS_HALF_ALIGN) struct metrics_collector collector;
+	_Alignas(METRICS_HALF_ALIGN) struct metrics_forwarder forwarder;
+};
+
+/* The halves as descriptors. */
+struct metrics_fds {
+	int collector, forwarder;
 };
 
 static inline void metric_add(metric_t *metric, uint64_t n)
@@ -104,12 +113,14 @@ static inline uint64_t metric_get(const metric_t *metric)
 	return atomic_load_explicit((metric_t *)metric, memory_order_relaxed);
 }
 
-/* A zeroed board in a memfd of fixed size; *fd_r is for the other process and closed on exec until
- * the caller says otherwise. NULL: errno says why. */
-WARN_UNUSED struct metrics_board *metrics_create(int *fd_r);
-/* Maps a board that another process made; fd may be closed then. NULL: errno says why, EINVAL when
- * it is no board of this layout, or could shrink under the reader. */
-WARN_UNUSED struct metrics_board *metrics_map(int fd);
+/* A zeroed board for the collector; *fds_r are for the other process, closed on exec until the
+ * caller says otherwise. NULL: errno says why. */
+WARN_UNUSED struct metrics_board *metrics_create(struct metrics_fds *fds_r);
+/* Maps, for the forwarder, a board that the collector made: its own half to write, the other to
+ * read. The descriptors may be closed then. NULL: errno says why, EINVAL when it is no board of
+ * this layout, or could shrink under the reader. */
+WARN_UNUSED struct metrics_board *metrics_map(const struct metrics_fds *fds);
+void metrics_close_fds(struct metrics_fds *fds);
 void metrics_unmap(struct metrics_board **board);
 
 /* For the owner of the output; a longer text is cut. Never waits. */

@@ -207,7 +207,7 @@ int main(int argc, char **argv)
 	struct bench bench = { .dir = "/tmp/weir-bench-XXXXXX" };
 	unsigned int run;
 	size_t i;
-	int fd;
+	struct metrics_fds fds;
 
 	log_init("bench", LOG_LEVEL_ERROR);
 	if (!mkdtemp(bench.dir) || chmod(bench.dir, 0755) != 0)
@@ -216,7 +216,7 @@ int main(int argc, char **argv)
 	snprintf(bench.state_dir, sizeof(bench.state_dir), "%s/state", bench.dir);
 	clock_init(&bench.clock);
 	setenv("BENCH_DIR", bench.dir, 1);
-	bench.board = metrics_create(&fd);
+	bench.board = metrics_create(&fds);
 	if (!bench.board)
 		die("no memory");
 	fill_journal(&bench);

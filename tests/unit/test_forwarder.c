@@ -32,7 +32,7 @@ struct fixture {
 	struct clock clock;
 	struct journal *journal;
 	struct metrics_board *board;
-	int board_fd;
+	struct metrics_fds board_fds;
 	struct config_document *doc;
 	struct settings settings;
 	struct forwarder_settings forwarder;
@@ -84,7 +84,7 @@ static int setup(void **state)
 	snprintf(f->state_dir, sizeof(f->state_dir), "%s/state/weir", f->dir);
 	snprintf(f->out_dir, sizeof(f->out_dir), "%s/log/weir", f->dir);
 	clock_init(&f->clock);
-	f->board = metrics_create(&f->board_fd);
+	f->board = metrics_create(&f->board_fds);
 	f->text = malloc(64 << 20);
 	open_journal(f);
 	f->control_fd = f->stdout_fd = -1;
@@ -109,7 +109,7 @@ static int teardown(void **state)
 	metrics_unmap(&f->board);
 	config_document_free(&f->doc);
 	nftw(f->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	close(f->board_fd);
+	metrics_close_fds(&f->board_fds);
 	close(f->control_fd);
 	close(f->stdout_fd);
 	free(f->text);

@@ -201,11 +201,11 @@ static const char *value_of(const struct page *page, const char *name, const cha
 static int open_board(void **state)
 {
 	struct metrics_board *board;
-	int fd;
+	struct metrics_fds fds;
 
-	board = metrics_create(&fd);
+	board = metrics_create(&fds);
 	assert_non_null(board);
-	close(fd);
+	metrics_close_fds(&fds);
 	*state = board;
 	return 0;
 }
@@ -593,60 +593,98 @@ static void test_last_error_is_never_torn(void **state)
 static void test_two_mappings_are_one_board(void **state)
 {
 	struct metrics_board *mine, *theirs;
-	int fd;
+	struct metrics_fds fds;
 
-	mine = metrics_create(&fd);
+	mine = metrics_create(&fds);
 	assert_non_null(mine);
-	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-	theirs = metrics_map(fd);
+	assert_int_equal(fcntl(fds.collector, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	assert_int_equal(fcntl(fds.forwarder, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	theirs = metrics_map(&fds);
 	assert_non_null(theirs);
+	metric_add(&mine->collector.ring_records, 5);
+	assert_int_equal(metric_get(&theirs->collector.ring_records), 5);
 	metric_add(&theirs->forwarder.output[31].delivered, 9);
 	assert_int_equal(metric_get(&mine->forwarder.output[31].delivered), 9);
 	/* A forwarder that ends and one that follows it: the counters stay. */
 	metrics_unmap(&theirs);
-	theirs = metrics_map(fd);
+	theirs = metrics_map(&fds);
 	assert_non_null(theirs);
 	assert_int_equal(metric_get(&theirs->forwarder.output[31].delivered), 9);
 	metrics_unmap(&theirs);
 	metrics_unmap(&mine);
 	metrics_unmap(&mine);
-	close(fd);
+	metrics_close_fds(&fds);
+}
+
+/* The forwarder can't falsify what the collector counts, not even by mapping it anew. */
+static void test_the_collectors_half_has_one_writer(void **state)
+{
+	struct metrics_board *mine, *theirs;
+	struct metrics_fds fds;
+	uint64_t forged = 7;
+
+	mine = metrics_create(&fds);
+	assert_non_null(mine);
+	theirs = metrics_map(&fds);
+	assert_non_null(theirs);
+	assert_int_equal(mprotect(theirs, 4096, PROT_READ | PROT_WRITE), -1);
+	assert_ptr_equal(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fds.collector, 0),
+			 MAP_FAILED);
+	assert_int_equal(pwrite(fds.collector, &forged, sizeof(forged), 0), -1);
+	metric_add(&mine->collector.captured[0], 1);
+	assert_int_equal(metric_get(&theirs->collector.captured[0]), 1);
+	metrics_unmap(&theirs);
+	metrics_unmap(&mine);
+	metrics_close_fds(&fds);
+}
+
+static void assert_fixed_size(int fd)
+{
+	errno = 0;
+	assert_int_equal(ftruncate(fd, 0), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(ftruncate(fd, sizeof(struct metrics_board) + METRICS_HALF_ALIGN), -1);
 }
 
 static void test_nobody_can_shrink_the_board(void **state)
 {
 	struct metrics_board *board;
-	int fd;
+	struct metrics_fds fds;
 
-	board = metrics_create(&fd);
+	board = metrics_create(&fds);
 	assert_non_null(board);
-	errno = 0;
-	assert_int_equal(ftruncate(fd, 0), -1);
-	assert_int_equal(errno, EPERM);
-	assert_int_equal(ftruncate(fd, sizeof(*board) + 4096), -1);
+	assert_fixed_size(fds.collector);
+	assert_fixed_size(fds.forwarder);
 	metrics_unmap(&board);
-	close(fd);
+	metrics_close_fds(&fds);
 }
 
-static void assert_map_refused(int fd, int expected_errno)
+static void assert_map_refused(const struct metrics_fds *fds, int expected_errno)
 {
 	errno = 0;
-	assert_null(metrics_map(fd));
+	assert_null(metrics_map(fds));
 	assert_int_equal(errno, expected_errno);
 }
 
 static void test_what_is_no_board_is_not_mapped(void **state)
 {
 	int fd = memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct metrics_fds fds, mixed;
+	struct metrics_board *board = metrics_create(&fds);
 
+	assert_non_null(board);
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, sizeof(struct metrics_board)), 0);
-	assert_map_refused(fd, EINVAL);
-	assert_int_equal(ftruncate(fd, sizeof(struct metrics_board) - 1), 0);
+	mixed = (struct metrics_fds){ fds.collector, fd };
+	assert_map_refused(&mixed, EINVAL);
+	mixed = (struct metrics_fds){ fd, fds.forwarder };
+	assert_map_refused(&mixed, EINVAL);
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
-	assert_map_refused(fd, EINVAL);
+	assert_map_refused(&mixed, EINVAL);
 	close(fd);
-	assert_map_refused(fd, EBADF);
+	assert_map_refused(&mixed, EBADF);
+	metrics_unmap(&board);
+	metrics_close_fds(&fds);
 }
 
 #define BOARD_TEST(test) cmocka_unit_test_setup_teardown(test, open_board, close_board)
@@ -669,6 +707,7 @@ int main(void)
 		BOARD_TEST(test_writer_that_died_in_the_middle_does_not_hold_the_reader),
 		BOARD_TEST(test_last_error_is_never_torn),
 		cmocka_unit_test(test_two_mappings_are_one_board),
+		cmocka_unit_test(test_the_collectors_half_has_one_writer),
 		cmocka_unit_test(test_nobody_can_shrink_the_board),
 		cmocka_unit_test(test_what_is_no_board_is_not_mapped),
 	};
