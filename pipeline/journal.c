@@ -325,12 +325,13 @@ static void deliver_losses(struct journal *journal)
 		journal->on_loss(journal->ctx, &losses[i]);
 }
 
-/* Says how many were refused, once there is room to write that down. */
+/* Says how many were refused, once it is over and there is room to write that down. */
 static void deliver_refused(struct journal *journal, bool failing)
 {
 	struct journal_loss refused = journal->refused;
 
-	if (refused.count == 0 || failing)
+	if (refused.count == 0 || failing || journal_is_blocked(journal) ||
+	    !journal_queue_has_room(&journal->writer->queue))
 		return;
 	refused.cause = LOSS_JOURNAL_ERROR;
 	journal->refused = (struct journal_loss){ 0 };

@@ -134,6 +134,17 @@ void journal_queue_give_back(struct journal_queue *queue, struct journal_block *
 	pthread_mutex_unlock(&queue->lock);
 }
 
+bool journal_queue_has_room(struct journal_queue *queue)
+{
+	bool has_room;
+
+	pthread_mutex_lock(&queue->lock);
+	has_room =
+		queue->pooled > 0 || queue->held_bytes + JOURNAL_BATCH_FULL <= queue->limit_bytes;
+	pthread_mutex_unlock(&queue->lock);
+	return has_room;
+}
+
 unsigned int journal_queue_depth(struct journal_queue *queue)
 {
 	unsigned int depth;
@@ -221,6 +232,16 @@ void journal_queue_trim(struct journal_queue *queue)
 	queue->pool_low = queue->pooled;
 	pthread_mutex_unlock(&queue->lock);
 	list_free(spare);
+}
+
+bool journal_queue_has_spare(struct journal_queue *queue)
+{
+	bool has_spare;
+
+	pthread_mutex_lock(&queue->lock);
+	has_spare = queue->pooled > 0;
+	pthread_mutex_unlock(&queue->lock);
+	return has_spare;
 }
 
 bool journal_queue_is_stopping(struct journal_queue *queue)

@@ -43,6 +43,8 @@ struct journal_block *journal_queue_take(struct journal_queue *queue);
 void journal_queue_push(struct journal_queue *queue, struct journal_block *block);
 /* Loop: gives back a block that stayed empty. */
 void journal_queue_give_back(struct journal_queue *queue, struct journal_block *block);
+/* Would journal_queue_take() give a block? */
+bool journal_queue_has_room(struct journal_queue *queue);
 /* Batches that wait now. */
 unsigned int journal_queue_depth(struct journal_queue *queue);
 /* Wakes the writing thread. */
@@ -56,4 +58,6 @@ void journal_queue_pause(struct journal_queue *queue, uint64_t timeout_ns);
 void journal_queue_done(struct journal_queue *queue);
 /* Writer: frees the blocks that the pool did not need since the last call. */
 void journal_queue_trim(struct journal_queue *queue);
+/* Writer: is there something for journal_queue_trim() to look at? */
+bool journal_queue_has_spare(struct journal_queue *queue);
 bool journal_queue_is_stopping(struct journal_queue *queue);

@@ -435,11 +435,11 @@ static void do_what_is_due(struct journal_writer *writer)
 	}
 }
 
-static uint64_t until_next_duty(const struct journal_writer *writer)
+static uint64_t until_next_duty(struct journal_writer *writer)
 {
 	uint64_t wait = IDLE_WAIT_NS, now = monotonic_ns(), due;
 
-	if (writer->queue.pooled > 0)
+	if (journal_queue_has_spare(&writer->queue))
 		wait = TRIM_INTERVAL_NS;
 	if (writer->settings.max_age_ns && wait > AGE_INTERVAL_NS)
 		wait = AGE_INTERVAL_NS;

@@ -21,14 +21,14 @@
 #define KEY                                                     \
 	"weir-journal-key:v1:00000000000000000000000000000000:" \
 	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-#define MAX_INPUT (64u * 1024)
+#define MAX_BYTES (64u * 1024)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum mode { WITH_HEADER = 1, REPAIRED = 2, SEALED = 4 };
 
 static char directory[] = "/dev/shm/weir-fuzz-XXXXXX";
-static uint8_t segment[JOURNAL_HEADER_BYTES + MAX_INPUT];
+static uint8_t segment[JOURNAL_HEADER_BYTES + MAX_BYTES];
 
 static void empty_directory(void)
 {
@@ -174,7 +174,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		atexit(remove_directory);
 		is_ready = true;
 	}
-	if (size == 0 || size > MAX_INPUT)
+	if (size == 0 || size > MAX_BYTES)
 		return 0;
 	mode = *data++;
 	size--;
