@@ -75,7 +75,7 @@ def parted(events):
 
 def check_picky(weir, seq):
     status = wait_for(weir, "picky", seq)
-    harness.wait_until(lambda: parted(accepted(weir, "picky"))[0], "word of the refusals")
+    harness.wait_until(lambda: parted(accepted(weir, "picky"))[0], "word of the refusals", 60)
     told, events = parted(accepted(weir, "picky"))
     taken = check_once_each(events, "picky")
     letters = [json.loads(line) for path in sorted(weir.state.rglob("*picky*"))
