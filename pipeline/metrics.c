@@ -35,11 +35,27 @@ static int create_memory_file(void)
 #define COLLECTOR_BYTES offsetof(struct metrics_board, forwarder)
 #define FORWARDER_BYTES (sizeof(struct metrics_board) - COLLECTOR_BYTES)
 
+/* Addresses for a board, with its alignment, which is more than a page. MAP_FAILED: no memory. */
+static char *reserve_board(void)
+{
+	const size_t bytes = sizeof(struct metrics_board), slack = METRICS_HALF_ALIGN;
+	char *p = mmap(NULL, bytes + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t before;
+
+	if (p == MAP_FAILED)
+		return p;
+	before = -(uintptr_t)p % slack;
+	if (before)
+		munmap(p, before);
+	if (slack - before)
+		munmap(p + before + bytes, slack - before);
+	return p + before;
+}
+
 /* Both files side by side, in one stretch of addresses. collector_protection: of the first half. */
 static struct metrics_board *map_halves(const struct metrics_fds *fds, int collector_protection)
 {
-	char *p = mmap(NULL, sizeof(struct metrics_board), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-		       -1, 0);
+	char *p = reserve_board();
 	int err;
 
 	if (p == MAP_FAILED)
