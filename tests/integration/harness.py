@@ -423,6 +423,9 @@ class Weir:
         except subprocess.TimeoutExpired:
             raise Failure(f"weir did not end within {timeout:g} s")
         equal(got, status, "exit status of weir")
+        reports = [line for line in self.log().splitlines()
+                   if "ERROR: " in line and "Sanitizer: " in line or "runtime error:" in line]
+        equal(reports, [], "what the sanitizers said, of either process")
 
     def kill(self):
         self.process.kill()
