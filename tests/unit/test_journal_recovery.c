@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -377,6 +379,7 @@ static void test_lost_and_damaged_state(void **state)
 
 static void child_writes_forever(struct fixture *f)
 {
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that failed leaves nobody behind */
 	fixture_open(f);
 	for (unsigned int i = 0;; i++) {
 		/* Refused when the disk is slower: those have no number, so none goes missing. */
@@ -389,7 +392,7 @@ static void child_writes_forever(struct fixture *f)
 /* Reads until the child has written that far; returns the last number read. */
 static uint64_t read_while_written(struct fixture *f, struct journal_reader *reader, uint64_t until)
 {
-	uint64_t last = 0, deadline = clock_boot_ns(&f->clock) + 20 * NSEC_PER_SEC;
+	uint64_t last = 0, deadline = clock_boot_ns(&f->clock) + 90 * NSEC_PER_SEC;
 
 	while (last < until) {
 		struct read_result r = fixture_read_on(f, reader);
@@ -425,8 +428,11 @@ static void test_killed_again_and_again(void **state)
 	for (unsigned int i = 0; i < KILLS; i++) {
 		assert_int_equal(journal_reader_open(f->dir, seen, &reader, &em), 0);
 		pid = fork();
-		if (pid == 0)
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG,
+			      SIGKILL); /* a failed test leaves no writer behind */
 			child_writes_forever(f);
+		}
 		r = fixture_read_on(f, reader);
 		seen = read_while_written(f, reader, seen + 50 + i * 37 % 400);
 		kill(pid, SIGKILL);
