@@ -4,7 +4,8 @@
  *   core N               by its own signal N, with core dumps allowed
  *   leader-first N       the leader ends first with status N (it alone), its thread with N + 1
  *                        after that; which one the group gets is the kernel's affair
- *   group-from-thread N  a thread ends the whole group with status N */
+ *   group-from-thread N  a thread ends the whole group with status N
+ *   crowd N              N threads and the leader end at the same time, each alone */
 #include <err.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -74,6 +75,15 @@ static void *end_group(void *arg)
 	return NULL;
 }
 
+static pthread_barrier_t crowd;
+
+static void *end_with_crowd(void *arg)
+{
+	pthread_barrier_wait(&crowd);
+	syscall(SYS_exit, 0);
+	return arg;
+}
+
 static void start_thread(void *(*fn)(void *), int *status)
 {
 	pthread_t thread;
@@ -103,6 +113,12 @@ int main(int argc, char **argv)
 		start_thread(end_group, &n);
 		for (;;)
 			pause();
+	}
+	if (!strcmp(argv[1], "crowd")) {
+		pthread_barrier_init(&crowd, NULL, (unsigned int)n + 1);
+		for (int i = 0; i < n; i++)
+			start_thread(end_with_crowd, &n);
+		end_with_crowd(NULL);
 	}
 	errx(99, "no way of ending called %s", argv[1]);
 }

@@ -516,6 +516,12 @@ class Weir:
         equal(len(found), 1, f"outputs called {name} in the status")
         return found[0]
 
+    def wait_output(self, name, state):
+        def reached():
+            return any(output["name"] == name and output["state"] == state
+                       for output in self.status()["outputs"])
+        wait_until(lambda: self.alive() and reached(), f"output {name} to be {state}")
+
     def http(self, path):
         """(status, headers, body) from the metrics listener."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)

@@ -5,6 +5,8 @@ each command is answered by one line of JSON. Used by the scenarios about connec
   accept                        {"peer": N, "cookie": N}
   connect ADDRESS PORT          {"port": N, "cookie": N} or {"errno": N}
   connect-later ADDRESS PORT    does not wait for the answer
+  connect-impatient ADDRESS PORT  gives up after one more try, some seconds
+  fork-accept                   a child accepts, says what accept says and its pid, and closes
   send N, receive N             exactly N bytes
   finish                        shuts down the sending side
   receive-end                   reads until the peer has finished
@@ -44,8 +46,27 @@ class Peer:
         self.connection, peer = self.listener.accept()
         return {"peer": peer[1], "cookie": self.cookie(self.connection)}
 
-    def connect(self, address, port):
+    def fork_accept(self):
+        pipe, child_end = os.pipe()
+        pid = os.fork()
+        if not pid:
+            answer = self.accept()
+            self.connection.close()
+            os.write(child_end, json.dumps(answer).encode())
+            os._exit(0)
+        os.close(child_end)
+        with os.fdopen(pipe) as file:
+            answer = json.load(file)
+        os.waitpid(pid, 0)
+        return {"pid": pid, **answer}
+
+    def connect_impatient(self, address, port):
+        return self.connect(address, port, impatient=True)
+
+    def connect(self, address, port, impatient=False):
         self.connection = socket.socket(self.family(address), socket.SOCK_STREAM)
+        if impatient:
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, 1)
         cookie = self.cookie(self.connection)
         try:
             self.connection.connect((address, int(port)))

@@ -1,5 +1,5 @@
 """Processes end in every way there is: with a status, by signals (with and without a core dump), the
-leader before its thread, the whole group by a thread, killed from outside. Each gives one
+leader before its thread, the whole group by a thread, forty threads at once, killed from outside. Each gives one
 process_exit, and it says what the parent learned from wait."""
 
 import os
@@ -45,6 +45,10 @@ def scenario(bench):
         end = check_end(weir, done.pid, done.status, f"{how} {int(n)}")
         equal(end.weir.get("core_dumped", False), how == "core" and cores_are_written(bench),
               f"core dump of {how} {int(n)}")
+
+    for _ in range(30):
+        done = harness.run_ok([act("exiter"), "crowd", "40"])
+        check_end(weir, done.pid, 0, "forty threads at once")
 
     with harness.Held(["exiter-held"], executable=act("hold")) as held:
         event = weir.exec_of(held.pid)

@@ -81,4 +81,24 @@ def block(bench):
     weir.stop()
 
 
-harness.main(drop_oldest, block)
+def removed(bench):
+    """An output that is taken out of the configuration holds the journal no longer."""
+    weir = start_with_dead_output(bench, "block", "removed")
+    dead = {**weir.config["outputs"][0], "name": "dead", "accepted_path": str(weir.out / "none")}
+    working = {"name": "events", "type": "file", "path": str(weir.output_path)}
+    weir.write_config({**weir.config, "outputs": [working, dead]})
+    equal(weir.verb("reload", "--socket", weir.socket).status, 0, "reload with a dead output")
+    weir.wait_output("dead", "waiting")
+    weir.settle()
+    weir.write_config({**weir.config, "outputs": [working]})
+    equal(weir.verb("reload", "--socket", weir.socket).status, 0, "reload without it")
+    weir.wait_output("dead", "closed")
+    write_until(weir, lambda s: int(s["journal"]["dropped_records"]) > 800, "segments to go")
+    equal(harness.lost_total(harness.accounts_of(weir.status()["events"])), 0, "losses")
+    weir.settle()
+    weir.process.send_signal(harness.signal.SIGTERM)
+    weir.wait_ended()
+    harness.check_balance(weir.accounts(), "weir_stop")
+
+
+harness.main(drop_oldest, block, removed)

@@ -1,7 +1,7 @@
 """In a network namespace of its own, a process listens with a queue that is full already, so that the
 kernel drops what else comes without an answer; then it connects there, and gives up by closing the
 socket. That is one process_connect, which did not succeed, under the right process and network
-namespace, and nothing before it is decided."""
+namespace, and nothing before it is decided. Another waits until the kernel gives up."""
 
 import ctypes
 import errno
@@ -52,6 +52,14 @@ def scenario(bench):
                         "error": lambda e: e, "state": "TCP_CLOSE"}, "unanswered")
     weir.settle()
     equal([e.kind for e in connects(weir, answer)], ["process_connect"], "events of that socket")
+
+    # This one waits until the kernel gives up: a timer ends it, no task.
+    answer = peer("connect-impatient", "127.0.0.1", port)
+    equal(answer["errno"], errno.ETIMEDOUT, "what the process saw")
+    event = with_cookie(weir, "process_connect", answer["cookie"])
+    check_owner(event, peer, "timed out")
+    fields(event.body, {"error": "ETIMEDOUT", "destination_port": port,
+                        "duration_ns": lambda ns: 1e9 < int(ns) < 3e10}, "timed out")
     weir.stop()
 
 
