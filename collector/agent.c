@@ -143,16 +143,19 @@ static void measure_kernel(struct agent *agent)
 		metric_set(&collector->ring_used_max_bytes, counters.ring_used_bytes);
 }
 
-/* The cursor of the output that is furthest behind; retention with `block` waits for it. */
+/* The cursor of the output that is furthest behind; retention with `block` waits for it. One that a
+ * reload has taken out keeps its counters and waits for nothing. */
 static uint64_t low_cursor(const struct metrics_forwarder *forwarder)
 {
 	uint32_t count = atomic_load(&forwarder->outputs);
 	uint64_t low = UINT64_MAX;
 
 	for (uint32_t i = 0; i < count && i < METRICS_MAX_OUTPUTS; i++) {
-		uint64_t seq = metric_get(&forwarder->output[i].acked_seq);
+		const struct metrics_output *output = &forwarder->output[i];
+		uint64_t seq = metric_get(&output->acked_seq);
 
-		low = seq < low ? seq : low;
+		if (metric_get(&output->state) != OUTPUT_STATE_CLOSED && seq < low)
+			low = seq;
 	}
 	return low == UINT64_MAX ? 0 : low;
 }
