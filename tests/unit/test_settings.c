@@ -174,19 +174,24 @@ static void test_missing_file(void **state)
 
 static void test_restart_needed(void **state)
 {
-	struct settings_document *a = load(NULL), *same = load("log_level: debug\nnode_name: x\n"),
+	struct settings_document *a = load(NULL), *same = load("log_level: debug\ncluster_name: x\n"),
 				 *other = load("journal: {directory: /j}\n"),
-				 *list = load("sensor: {environment: [A]}\n");
+				 *list = load("sensor: {environment: [A]}\n"),
+				 *name = load("node_name: x\n");
 
 	assert_null(settings_restart_needed(settings_of(a), settings_of(same)));
 	assert_string_equal(settings_restart_needed(settings_of(a), settings_of(other)),
 			    "journal.directory");
 	assert_string_equal(settings_restart_needed(settings_of(a), settings_of(list)),
 			    "sensor.environment");
+	/* It is part of every exec_id: the same process would have two. */
+	assert_string_equal(settings_restart_needed(settings_of(a), settings_of(name)),
+			    "node_name");
 	settings_free(&a);
 	settings_free(&same);
 	settings_free(&other);
 	settings_free(&list);
+	settings_free(&name);
 }
 
 static void test_override(void **state)
