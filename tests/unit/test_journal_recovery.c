@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -432,8 +431,8 @@ static void test_killed_again_and_again(void **state)
 		assert_int_equal(journal_reader_open(f->dir, seen, &reader, &em), 0);
 		pid = fork();
 		if (pid == 0) {
-			prctl(PR_SET_PDEATHSIG,
-			      SIGKILL); /* a failed test leaves no writer behind */
+			/* A failed test leaves no writer behind. */
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			child_writes(f);
 		}
 		seen = read_while_written(f, reader, seen + 50 + i * 37 % 400);
