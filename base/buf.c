@@ -58,29 +58,50 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 		b->len += (size_t)n;
 }
 
-/* Writes the digits of v so that they end at `end`; returns where they begin. */
+#define DIGITS_MAX 20u /* of 64 bits; with a sign, too */
+
+const char buf_digit_pairs[] = "00010203040506070809101112131415161718192021222324"
+			       "25262728293031323334353637383940414243444546474849"
+			       "50515253545556575859606162636465666768697071727374"
+			       "75767778798081828384858687888990919293949596979899";
+
+/* Writes the digits of v so that they end at `end`, two for a division; returns where they begin.
+ */
 static char *digits_before(char *end, uint64_t v)
 {
-	do {
-		*--end = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
+	for (; v >= 100; v /= 100)
+		memcpy(end -= 2, buf_digit_pairs + v % 100 * 2, 2);
+	if (v >= 10)
+		return memcpy(end - 2, buf_digit_pairs + v * 2, 2);
+	*--end = (char)('0' + v);
 	return end;
+}
+
+/* n of the DIGITS_MAX bytes that can be read from `start`. To copy them all, where there is room,
+ * is two moves and no call. */
+static void put_digits(struct buf *b, const char *start, size_t n)
+{
+	if (unlikely(b->cap - b->len < DIGITS_MAX)) {
+		buf_put(b, start, n);
+		return;
+	}
+	memcpy(b->p + b->len, start, DIGITS_MAX);
+	b->len += n;
 }
 
 void buf_u64(struct buf *b, uint64_t v)
 {
-	char digits[20], *end = digits + sizeof(digits), *start = digits_before(end, v);
+	char digits[2 * DIGITS_MAX], *end = digits + DIGITS_MAX, *start = digits_before(end, v);
 
-	buf_put(b, start, (size_t)(end - start));
+	put_digits(b, start, (size_t)(end - start));
 }
 
 void buf_i64(struct buf *b, int64_t v)
 {
-	char digits[20], *end = digits + sizeof(digits), *start;
+	char digits[2 * DIGITS_MAX], *end = digits + DIGITS_MAX, *start;
 
 	start = digits_before(end, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 	if (v < 0)
 		*--start = '-';
-	buf_put(b, start, (size_t)(end - start));
+	put_digits(b, start, (size_t)(end - start));
 }

@@ -104,12 +104,14 @@ static size_t put_multibyte(struct buf *b, const unsigned char *p, size_t n, boo
 	return len;
 }
 
-bool json_string_body(struct buf *b, struct str s)
+bool json_escaped(struct buf *b, struct str s)
 {
 	const unsigned char *p = (const unsigned char *)s.p;
 	bool valid = true;
 	size_t at = 0;
 
+	if (!s.n)
+		return true;
 	for (;;) {
 		size_t plain = plain_prefix(p + at, s.n - at);
 		unsigned char class;
@@ -131,12 +133,12 @@ bool json_string_body(struct buf *b, struct str s)
 	}
 }
 
-bool json_string(struct buf *b, struct str s)
+bool json_quoted(struct buf *b, struct str s)
 {
 	bool valid;
 
 	buf_putc(b, '"');
-	valid = json_string_body(b, s);
+	valid = json_escaped(b, s);
 	buf_putc(b, '"');
 	return valid;
 }
@@ -149,54 +151,39 @@ void json_comma(struct buf *b)
 		buf_putc(b, ',');
 }
 
-void json_key(struct buf *b, const char *name)
+void json_key_str(struct buf *b, struct str name)
 {
 	json_comma(b);
 	buf_putc(b, '"');
-	buf_puts(b, str_of(name));
+	buf_puts(b, name);
 	buf_lit(b, "\":");
 }
 
-void json_field_string(struct buf *b, const char *name, struct str s)
+void json_u64_string(struct buf *b, uint64_t v)
 {
-	json_key(b, name);
-	json_string(b, s);
-}
-
-void json_field_u64(struct buf *b, const char *name, uint64_t v)
-{
-	json_key(b, name);
-	buf_u64(b, v);
-}
-
-void json_field_u64_string(struct buf *b, const char *name, uint64_t v)
-{
-	json_key(b, name);
 	buf_putc(b, '"');
 	buf_u64(b, v);
 	buf_putc(b, '"');
 }
 
-void json_field_bool(struct buf *b, const char *name, bool v)
+void json_time_string(struct buf *b, uint64_t wall_ns)
 {
-	json_key(b, name);
-	buf_puts(b, v ? STR("true") : STR("false"));
-}
-
-void json_field_time(struct buf *b, const char *name, uint64_t wall_ns)
-{
-	json_key(b, name);
 	buf_putc(b, '"');
 	json_time(b, wall_ns);
 	buf_putc(b, '"');
 }
 
-static char *put_digits(char *p, unsigned int v, int count)
+static char *put_pair(char *p, unsigned int v)
 {
-	for (int i = count - 1; i >= 0; i--) {
-		p[i] = (char)('0' + v % 10);
-		v /= 10;
-	}
+	memcpy(p, buf_digit_pairs + v * 2, 2);
+	return p + 2;
+}
+
+/* An even number of digits. */
+static inline char *put_digits(char *p, unsigned int v, int count)
+{
+	for (int at = count - 2; at >= 0; at -= 2, v /= 100)
+		put_pair(p + at, v % 100);
 	return p + count;
 }
 
@@ -212,9 +199,9 @@ static char *put_date(char *p, uint64_t days)
 
 	p = put_digits(p, year, 4);
 	*p++ = '-';
-	p = put_digits(p, month, 2);
+	p = put_pair(p, month);
 	*p++ = '-';
-	return put_digits(p, day, 2);
+	return put_pair(p, day);
 }
 
 void json_time(struct buf *b, uint64_t wall_ns)
@@ -224,19 +211,16 @@ void json_time(struct buf *b, uint64_t wall_ns)
 	char out[32], *p = put_date(out, sec / 86400);
 
 	*p++ = 'T';
-	p = put_digits(p, (unsigned int)(day_sec / 3600), 2);
+	p = put_pair(p, (unsigned int)(day_sec / 3600));
 	*p++ = ':';
-	p = put_digits(p, (unsigned int)(day_sec / 60 % 60), 2);
+	p = put_pair(p, (unsigned int)(day_sec / 60 % 60));
 	*p++ = ':';
-	p = put_digits(p, (unsigned int)(day_sec % 60), 2);
+	p = put_pair(p, (unsigned int)(day_sec % 60));
 	if (ns) {
-		*p++ = '.';
-		if (ns % 1000000 == 0)
-			p = put_digits(p, ns / 1000000, 3);
-		else if (ns % 1000 == 0)
-			p = put_digits(p, ns / 1000, 6);
-		else
-			p = put_digits(p, ns, 9);
+		/* Ten digits, the first of which is a zero and where the point goes. */
+		put_digits(p, ns, 10);
+		*p = '.';
+		p += ns % 1000000 == 0 ? 4 : ns % 1000 == 0 ? 7 : 10;
 	}
 	*p++ = 'Z';
 	buf_put(b, out, (size_t)(p - out));

@@ -44,7 +44,7 @@ static void write_event(struct buf *line, struct str event)
 	if (json_parse(event, &value) && value.type == JSON_OBJECT)
 		buf_puts(line, event);
 	else
-		json_string(line, event);
+		json_quoted(line, event);
 }
 
 static void write_letter(struct buf *line, const struct dead_letter *letter)

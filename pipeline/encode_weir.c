@@ -14,7 +14,7 @@ static void encode_argv(struct str list, struct buf *out)
 	buf_putc(out, '[');
 	while (list_take(&list, &element)) {
 		json_comma(out);
-		json_string(out, element);
+		json_quoted(out, element);
 	}
 	buf_putc(out, ']');
 }
@@ -113,7 +113,7 @@ static void encode_defect(bool present, const char *name, struct buf *out)
 	if (!present)
 		return;
 	json_comma(out);
-	json_string(out, str_of(name));
+	json_quoted(out, str_of(name));
 }
 
 /* What is missing in the event and why. */
