@@ -27,11 +27,17 @@ static int system_create(const struct journal_io *io, int directory_fd, const ch
 	return openat(directory_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
 }
 
+static void system_reserve(const struct journal_io *io, int fd, off_t offset, off_t bytes)
+{
+	(void)!fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, bytes);
+}
+
 const struct journal_io journal_io_system = {
 	.write_at = system_write_at,
 	.sync = system_sync,
 	.truncate = system_truncate,
 	.create = system_create,
+	.reserve = system_reserve,
 };
 
 int journal_io_write_all(const struct journal_io *io, int fd, const void *bytes, size_t n,

@@ -46,6 +46,7 @@ struct journal_writer {
 	bool tail_torn;	   /* and what was half-written could not be taken back */
 	int fd;		   /* -1: no current segment */
 	uint64_t bytes;	   /* its length */
+	uint64_t reserved; /* and up to where its blocks have been asked for; 0: not yet */
 	uint32_t epoch;	   /* of its next batch */
 	uint64_t last_seq; /* last written */
 	uint8_t last_tag[JOURNAL_TAG_BYTES];

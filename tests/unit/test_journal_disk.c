@@ -16,6 +16,7 @@ struct disk {
 	_Atomic int64_t room;
 	atomic_int write_errno, sync_errno, truncate_errno;
 	atomic_uint failures;
+	_Atomic int64_t reserved_bytes;
 };
 
 static ssize_t disk_write_at(const struct journal_io *io, int fd, const void *bytes, size_t n,
@@ -77,11 +78,23 @@ static int disk_create(const struct journal_io *io, int directory_fd, const char
 	return journal_io_system.create(io, directory_fd, name);
 }
 
+static void disk_reserve(const struct journal_io *io, int fd, off_t offset, off_t bytes)
+{
+	struct disk *disk = io->ctx;
+
+	disk->reserved_bytes += bytes;
+	journal_io_system.reserve(io, fd, offset, bytes);
+}
+
 static void disk_init(struct disk *disk)
 {
 	memset(disk, 0, sizeof(*disk));
-	disk->io =
-		(struct journal_io){ disk_write_at, disk_sync, disk_truncate, disk_create, disk };
+	disk->io = (struct journal_io){ .write_at = disk_write_at,
+					.sync = disk_sync,
+					.truncate = disk_truncate,
+					.create = disk_create,
+					.reserve = disk_reserve,
+					.ctx = disk };
 	disk->room = INT64_MAX;
 }
 
@@ -146,9 +159,10 @@ static void test_full_disk_with_block(void **state)
 	journal_set_low_cursor(f->journal, 0);
 	fixture_write(f, 100, 10);
 	disk.room = 12345;
+	assert_true(fixture_append(f, 20, 10));
+	fixture_wait(f, is_failing);
 	refused = append_until_refused(f, 1000);
 	assert_int_equal(refused, 1);
-	fixture_wait(f, is_failing);
 	journal_stats(f->journal, &stats);
 	assert_int_equal(stats.last_errno, ENOSPC);
 	assert_true(stats.memory_bytes <= (1 << 20));
@@ -276,6 +290,38 @@ static void test_short_writes_leave_no_trace(void **state)
 	buf_free(&key);
 }
 
+/* Bytes that the file takes on disk, what is reserved included. */
+static uint64_t allocated(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+/* Blocks are asked for ahead, within the segment; the length doesn't show it; the rest goes back.
+ */
+static void test_blocks_are_reserved_and_given_back(void **state)
+{
+	struct fixture *f = *state;
+	static struct disk disk; /* outlives a failed test */
+	uint64_t size;
+	char path[128];
+
+	disk_init(&disk);
+	fixture_open_io(f, &disk.io);
+	fixture_write(f, 100, 10);
+	fixture_segment_path(f, 1, path, sizeof(path));
+	size = fixture_file_bytes(path);
+	assert_true(disk.reserved_bytes > (int64_t)size);
+	assert_true(disk.reserved_bytes <= (int64_t)f->settings.segment_bytes);
+	assert_true(allocated(path) > size + 64 * 1024);
+	fixture_close(f);
+	size = fixture_file_bytes(path);
+	assert_true(allocated(path) < size + 64 * 1024);
+	expect_all_there(f, 100);
+}
+
 /* A real file system that fills up: other files take the room, then give it back. */
 static void test_tmpfs_of_one_mib(void **state)
 {
@@ -326,6 +372,7 @@ int main(void)
 		TEST(test_write_error_moves_on),
 		TEST(test_sync_error_moves_on),
 		TEST(test_short_writes_leave_no_trace),
+		TEST(test_blocks_are_reserved_and_given_back),
 		cmocka_unit_test_setup_teardown(test_tmpfs_of_one_mib, fixture_setup,
 						teardown_mount),
 	};
