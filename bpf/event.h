@@ -113,6 +113,9 @@ enum {
 	 * exec), known to weir or not. */
 	EXEC_AFTER_FORK = 1u << 17,
 	EXEC_KERNEL_THREAD = 1u << 18, /* EVENT_TASK only: no binary, no arguments; comm names it */
+	/* EVENT_TASK only: it was in the middle of an execve, so what was read of the image may be
+	 * the next one's, which has its own record in the ring. */
+	EXEC_CHANGING = 1u << 19,
 };
 
 /* EVENT_EXEC and EVENT_TASK (where filename and args are empty: the kernel does not keep them;

@@ -266,6 +266,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	kuid_t loginuid;
 	unsigned int sessionid;
+	unsigned int in_execve : 1;
 	struct css_set *cgroups;
 };
 

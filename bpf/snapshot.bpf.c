@@ -67,6 +67,8 @@ static __always_inline void snapshot_settle(struct task_struct *task)
 
 static __always_inline void snapshot_memory(struct event_exec *record, struct mm_struct *mm)
 {
+	record->replaced.start_ns =
+		mm->arg_start; /* tells this image's memory from the next one's */
 	record->args_total = mm->arg_end - mm->arg_start;
 	record->env_total = mm->env_end - mm->env_start;
 }
@@ -88,6 +90,10 @@ static __always_inline long snapshot_tell(struct scratch *scratch, struct seq_fi
 			image_exe(scratch, task, mm->exe_file);
 		}
 		image_cwd(scratch, task);
+		/* Asked last: an execve takes longer than all this. */
+		if (bpf_core_field_exists(task->in_execve) &&
+		    BPF_CORE_READ_BITFIELD(task, in_execve))
+			record->facts |= EXEC_CHANGING;
 	}
 	image_cgroup(scratch, task);
 	size = sizeof(*record) + bounded(scratch->at, SCRATCH_TEXT_MAX);

@@ -76,9 +76,12 @@ int snapshot_run(const struct bpf_program *iterator, struct errmsg *em)
 
 /* -- /proc -- */
 
-/* Field 22 of /proc/PID/stat, in clock ticks: the comm before it may hold anything, but what
- * follows the last parenthesis does not. 0: not readable. */
-static uint64_t proc_start_ticks(int proc_fd)
+/* Field 22 of /proc/PID/stat, in clock ticks, and field 48, an address. */
+enum { STAT_START_TICKS = 22, STAT_ARG_START = 48 };
+
+/* A number of /proc/PID/stat: the comm before it may hold anything, but what follows the last
+ * parenthesis does not. 0: not readable. */
+static uint64_t proc_stat(int proc_fd, int wanted)
 {
 	int fd = openat(proc_fd, "stat", O_RDONLY | O_CLOEXEC);
 	char text[1024], *at;
@@ -92,7 +95,7 @@ static uint64_t proc_start_ticks(int proc_fd)
 		return 0;
 	text[n] = '\0';
 	at = strrchr(text, ')');
-	for (int field = 2; at && field < 22; field++)
+	for (int field = 2; at && field < wanted; field++)
 		at = strchr(at + 1, ' ');
 	return at ? strtoull(at + 1, NULL, 10) : 0;
 }
@@ -103,7 +106,17 @@ static bool proc_is_process(int proc_fd, const struct event_exec *exec)
 {
 	uint64_t ticks_per_s = sysconf(_SC_CLK_TCK);
 
-	return proc_start_ticks(proc_fd) == exec->task_start_ns / (NSEC_PER_SEC / ticks_per_s);
+	return proc_stat(proc_fd, STAT_START_TICKS) ==
+	       exec->task_start_ns / (NSEC_PER_SEC / ticks_per_s);
+}
+
+/* Is the memory that /proc shows that of the record? It changes early in an execve, before a hook
+ * tells of it. Without the right to see addresses there is nothing to compare. */
+static bool is_same_memory(int proc_fd, uint64_t arg_start)
+{
+	uint64_t shown = proc_stat(proc_fd, STAT_ARG_START);
+
+	return !shown || shown == arg_start;
 }
 
 /* Has it executed something else since? Then its text is that of the new image, which has its own
@@ -152,9 +165,37 @@ static struct event_exec *record_in(struct buf *out)
 	return (struct event_exec *)out->p;
 }
 
-/* Puts argv and environment behind the record, or says that they could not be read. */
+/* The binary's path stands first of the texts; what is behind it moves up. */
+static void forget_binary(struct buf *out)
+{
+	struct event_exec *record = record_in(out);
+	size_t at = sizeof(*record) + record->filename_len;
+
+	if (at + record->exe_len > out->len)
+		return; /* not ours: the kernel program writes whole records */
+	memmove(out->p + at, out->p + at + record->exe_len, out->len - at - record->exe_len);
+	out->len -= record->exe_len;
+	record->exe_len = 0;
+	record->exe_ino = 0;
+	record->facts |= EXEC_FILENAME_UNREADABLE;
+}
+
+static void forget_texts(struct buf *out, size_t before)
+{
+	struct event_exec *record = record_in(out);
+
+	out->len = before;
+	record->args_len = 0;
+	record->env_len = 0;
+	record->facts &= ~(uint32_t)(EXEC_ARGS_TRUNCATED | EXEC_ENV_TRUNCATED);
+	record->facts |= EXEC_ARGS_UNREADABLE;
+}
+
+/* Puts argv and environment behind the record, or says that they could not be read. What may be
+ * the next image's is not said of this one. */
 static void append_texts(const struct snapshot_settings *settings, int proc_fd, struct buf *out)
 {
+	uint64_t arg_start = record_in(out)->replaced.start_ns;
 	bool more;
 	size_t n, before = out->len;
 
@@ -168,13 +209,11 @@ static void append_texts(const struct snapshot_settings *settings, int proc_fd, 
 		if (more)
 			record_in(out)->facts |= EXEC_ENV_TRUNCATED;
 	}
-	if (proc_is_process(proc_fd, record_in(out)) && is_same_image(settings, record_in(out)))
-		return;
-	out->len = before;
-	record_in(out)->args_len = 0;
-	record_in(out)->env_len = 0;
-	record_in(out)->facts &= ~(uint32_t)(EXEC_ARGS_TRUNCATED | EXEC_ENV_TRUNCATED);
-	record_in(out)->facts |= EXEC_ARGS_UNREADABLE;
+	if (!is_same_image(settings, record_in(out)))
+		record_in(out)->facts |= EXEC_CHANGING;
+	if (record_in(out)->facts & EXEC_CHANGING || !is_same_memory(proc_fd, arg_start) ||
+	    !proc_is_process(proc_fd, record_in(out)))
+		forget_texts(out, before);
 }
 
 static void append_from_proc(const struct snapshot_settings *settings, struct buf *out)
@@ -223,6 +262,9 @@ static void give(const struct snapshot_settings *settings, const struct event_ex
 		name_kernel_thread(out);
 	else
 		append_from_proc(settings, out);
+	if (record_in(out)->facts & EXEC_CHANGING)
+		forget_binary(out);
+	record_in(out)->replaced.start_ns = 0;
 	record_in(out)->header.size = out->len;
 	fn(ctx, out->p, out->len);
 }
