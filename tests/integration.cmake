@@ -31,7 +31,7 @@ if(TARGET weir AND Python3_Interpreter_FOUND)
 		string(REPLACE "test_" "" name ${name})
 		add_test(NAME integration/${name} COMMAND ${Python3_EXECUTABLE} ${path})
 		set_tests_properties(integration/${name} PROPERTIES
-			LABELS integration RUN_SERIAL ON SKIP_RETURN_CODE 77 TIMEOUT 120
+			LABELS integration RUN_SERIAL ON SKIP_RETURN_CODE 77 TIMEOUT 240
 			ENVIRONMENT "WEIR_BINARY=$<TARGET_FILE:weir>;WEIR_ACTS=${CMAKE_BINARY_DIR}/tests/acts")
 	endforeach()
 endif()
