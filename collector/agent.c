@@ -485,6 +485,7 @@ static int agent_start(struct agent *agent, struct errmsg *em)
 	err = sensor_start(agent->sensor, ingest_record, agent->ingest, em);
 	if (err)
 		return err;
+	sensor_look_ahead(agent->sensor, ingest_expect, agent->ingest);
 	malloc_trim(0); /* loading took the kernel's type information through the heap */
 	journal_commit(agent->journal);
 	arm_ms(agent->drain_timer, 0);

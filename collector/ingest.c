@@ -405,6 +405,19 @@ void ingest_record(void *ctx, const void *bytes, size_t n)
 	}
 }
 
+void ingest_expect(void *ctx, const void *bytes, size_t n)
+{
+	struct ingest *ingest = ctx;
+	struct event_header header;
+
+	if (n < sizeof(header))
+		return;
+	memcpy(&header, bytes, sizeof(header));
+	process_table_expect(ingest->table,
+			     (struct process_key){ .start_ns = header.process.start_ns,
+						   .pid = header.process.pid });
+}
+
 void accounting_read(const struct metrics_collector *metrics, struct accounting *accounting_r)
 {
 	for (int kind = 0; kind < EVENT_KINDS; kind++) {

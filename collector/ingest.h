@@ -37,6 +37,8 @@ WARN_UNUSED struct ingest *ingest_create(const struct ingest_settings *settings,
 void ingest_set_pipeline(struct ingest *ingest, struct pipeline *pipeline);
 /* Takes one record; fits sensor_record_fn. What does not decode is counted as LOSS_MALFORMED. */
 void ingest_record(void *ingest, const void *record, size_t bytes);
+/* Takes note of a record that ingest_record() will get soon; fits ring_record_fn. */
+void ingest_expect(void *ingest, const void *record, size_t bytes);
 /* Compares the kernel's counters with the last time: captured and lost are brought up to date, and
  * each loss becomes a weir_loss event with its count, cause and time span: at most one per record
  * type and cause and call. One that can't be journaled now is told by a later call. */

@@ -16,6 +16,11 @@ struct process_queue {
 	uint32_t n;
 };
 
+/* Steps of process_table_expect(): the bucket, the process, what it points to, the image's text. */
+#define EXPECT_STEPS	 4
+#define EXPECT_MAX_BYTES 512
+#define CACHE_LINE_BYTES 64
+
 struct process_table {
 	struct process_table_settings settings;
 	const struct clock *clock;
@@ -25,6 +30,7 @@ struct process_table {
 	struct process_queue lists[PROCESS_LISTS];
 	struct memory_account account;
 	uint64_t evictions, missed;
+	uint64_t expected[EXPECT_STEPS]; /* buckets of by_key, the newest first */
 };
 
 /* Lists. */
@@ -76,9 +82,14 @@ static uint32_t entries(const struct process_table *table)
 
 /* Hashes. */
 
+static uint64_t key_index(const struct process_table *table, struct process_key key)
+{
+	return hash_u64(key.start_ns ^ (uint64_t)key.pid << 40) & table->mask;
+}
+
 static struct process **key_bucket(const struct process_table *table, struct process_key key)
 {
-	return &table->by_key[hash_u64(key.start_ns ^ (uint64_t)key.pid << 40) & table->mask];
+	return &table->by_key[key_index(table, key)];
 }
 
 static struct process **pid_bucket(const struct process_table *table, uint32_t pid)
@@ -428,6 +439,36 @@ struct process *process_table_find(struct process_table *table, struct process_k
 	}
 	process->used = true;
 	return process;
+}
+
+/* Starts reading; what is long the processor goes on with by itself. */
+static void fetch(const void *memory, size_t bytes)
+{
+	if (bytes > EXPECT_MAX_BYTES)
+		bytes = EXPECT_MAX_BYTES;
+	for (size_t at = 0; memory && at < bytes; at += CACHE_LINE_BYTES)
+		__builtin_prefetch((const char *)memory + at);
+}
+
+/* Each step looks only at what the one before has fetched, and takes the way from the bucket anew,
+ * since the process may have gone. The first of a chain will do: chains are short. */
+void process_table_expect(struct process_table *table, struct process_key key)
+{
+	uint64_t *expected = table->expected;
+	const struct process *process;
+
+	memmove(expected + 1, expected, (EXPECT_STEPS - 1) * sizeof(*expected));
+	expected[0] = key_index(table, key);
+	fetch(&table->by_key[expected[0]], 1);
+	fetch(table->by_key[expected[1]], offsetof(struct process, account));
+	process = table->by_key[expected[2]];
+	if (process) {
+		fetch(process->json.p, process->json.n);
+		fetch(process->image, offsetof(struct image, binary));
+	}
+	process = table->by_key[expected[3]];
+	if (process && process->image)
+		fetch(process->image->json.p, process->image->json.n);
 }
 
 struct process *process_table_unknown(struct process_table *table, struct process_key key)

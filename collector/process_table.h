@@ -56,6 +56,9 @@ struct process *process_table_exec(struct process_table *table, const struct pro
 				   struct image *image);
 /* Exact; NULL counts as missed (key.pid 0 doesn't). */
 struct process *process_table_find(struct process_table *table, struct process_key key);
+/* The process will be asked for soon: its memory is fetched, one step with each of the next calls.
+ * At 50,000 processes a lookup otherwise waits for memory most of the time. */
+void process_table_expect(struct process_table *table, struct process_key key);
 /* A stand-in that says nothing but pid and start, for an event whose process is not known. Not in
  * the table; one reference, the caller's. NULL: no memory. */
 struct process *process_table_unknown(struct process_table *table, struct process_key key);

@@ -12,10 +12,18 @@
 #define RELEASE_RECORDS 64
 #define RELEASE_BYTES	(256 << 10)
 
+/* The foresight of ring_look_ahead(): enough for a chain of four reads from memory, one a record.
+ */
+#define AHEAD_RECORDS 4
+
 struct ring {
 	struct ring_memory memory;
 	uint64_t position; /* ours; what the kernel knows of it lags behind */
 	uint64_t corruptions;
+	ring_record_fn ahead_fn;
+	void *ahead_ctx;
+	uint64_t ahead_position;
+	size_t ahead_records; /* from our position to that one */
 	size_t page_bytes;
 	void *mapped_producer; /* NULL: the memory is the caller's */
 	uint64_t mapped_bytes;
@@ -79,19 +87,47 @@ static void ring_release(struct ring *ring)
 	__atomic_store_n(ring->memory.consumer, ring->position, __ATOMIC_RELEASE);
 }
 
-static const uint32_t *ring_header(const struct ring *ring)
+static const uint32_t *ring_header(const struct ring *ring, uint64_t position)
 {
-	return (const uint32_t *)(ring->memory.data +
-				  (ring->position & (ring->memory.data_bytes - 1)));
+	return (const uint32_t *)(ring->memory.data + (position & (ring->memory.data_bytes - 1)));
 }
 
 /* The kernel wrote these lengths, so they are right; but reading past the mapping because of a
  * wrong one would be worse than losing what waits. */
-static bool ring_length_fits(const struct ring *ring, uint64_t length, uint64_t end)
+static bool ring_length_fits(const struct ring *ring, uint64_t length, uint64_t room)
 {
 	uint64_t whole = align_up(length + BPF_RINGBUF_HDR_SZ, 8);
 
-	return whole <= end - ring->position && whole <= ring->memory.overlap_bytes;
+	return whole <= room && whole <= ring->memory.overlap_bytes;
+}
+
+void ring_look_ahead(struct ring *ring, ring_record_fn fn, void *ctx)
+{
+	ring->ahead_fn = fn;
+	ring->ahead_ctx = ctx;
+}
+
+/* Shows what has come within sight. A record that is still being written ends that for now. */
+static void look_ahead(struct ring *ring, uint64_t end)
+{
+	if (ring->ahead_position <= ring->position) {
+		ring->ahead_position = ring->position;
+		ring->ahead_records = 0;
+	}
+	while (ring->ahead_records < AHEAD_RECORDS && ring->ahead_position < end) {
+		const uint32_t *header = ring_header(ring, ring->ahead_position);
+		uint32_t word = __atomic_load_n(header, __ATOMIC_ACQUIRE);
+		uint32_t length = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+
+		if (word & BPF_RINGBUF_BUSY_BIT ||
+		    !ring_length_fits(ring, length, end - ring->ahead_position))
+			return;
+		if (!(word & BPF_RINGBUF_DISCARD_BIT))
+			ring->ahead_fn(ring->ahead_ctx,
+				       (const uint8_t *)header + BPF_RINGBUF_HDR_SZ, length);
+		ring->ahead_position += align_up(length + BPF_RINGBUF_HDR_SZ, 8);
+		ring->ahead_records++;
+	}
 }
 
 static void ring_skip_all(struct ring *ring, uint64_t end)
@@ -107,21 +143,24 @@ size_t ring_drain(struct ring *ring, size_t max_records, ring_record_fn fn, void
 	size_t given = 0;
 
 	while (given < max_records && ring->position < end) {
-		const uint32_t *header = ring_header(ring);
+		const uint32_t *header = ring_header(ring, ring->position);
 		uint32_t word = __atomic_load_n(header, __ATOMIC_ACQUIRE);
 		uint32_t length = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 
 		if (word & BPF_RINGBUF_BUSY_BIT)
 			break;
-		if (!ring_length_fits(ring, length, end)) {
+		if (!ring_length_fits(ring, length, end - ring->position)) {
 			ring_skip_all(ring, end);
 			break;
 		}
+		if (ring->ahead_fn)
+			look_ahead(ring, end);
 		if (!(word & BPF_RINGBUF_DISCARD_BIT)) {
 			fn(ctx, (const uint8_t *)header + BPF_RINGBUF_HDR_SZ, length);
 			given++;
 		}
 		ring->position += align_up(length + BPF_RINGBUF_HDR_SZ, 8);
+		ring->ahead_records -= ring->ahead_records > 0;
 		if (given % RELEASE_RECORDS == 0 || ring->position - released > RELEASE_BYTES) {
 			ring_release(ring);
 			released = ring->position;

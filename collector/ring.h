@@ -34,6 +34,9 @@ WARN_UNUSED int ring_open(int map_fd, uint64_t data_bytes, uint64_t record_bytes
 			  struct ring **ring_r);
 /* A reader of memory that the caller owns and keeps. NULL: no memory. */
 WARN_UNUSED struct ring *ring_over(const struct ring_memory *memory);
+/* From now on fn gets each record first, some records before the drain's fn does and in the same
+ * order, to have fetched from memory what that will need; NULL: no more. */
+void ring_look_ahead(struct ring *ring, ring_record_fn fn, void *ctx);
 /* Gives at most max_records committed records to fn, oldest first, and stops early at one that is
  * still being written; returns how many it gave. The bytes are borrowed for the call: the space is
  * handed back to the kernel in batches, after fn has returned. */

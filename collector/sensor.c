@@ -345,6 +345,11 @@ size_t sensor_drain(struct sensor *sensor, size_t max_records, sensor_record_fn 
 	return ring_drain(sensor->ring, max_records, fn, ctx);
 }
 
+void sensor_look_ahead(struct sensor *sensor, sensor_record_fn fn, void *ctx)
+{
+	ring_look_ahead(sensor->ring, fn, ctx);
+}
+
 int sensor_fd(const struct sensor *sensor)
 {
 	return bpf_map__fd(sensor->programs->maps.ring);

@@ -47,6 +47,8 @@ WARN_UNUSED int sensor_start(struct sensor *sensor, sensor_record_fn fn, void *c
 			     struct errmsg *em);
 /* Gives at most max_records waiting records to fn; returns how many it gave. */
 size_t sensor_drain(struct sensor *sensor, size_t max_records, sensor_record_fn fn, void *ctx);
+/* See ring_look_ahead(). */
+void sensor_look_ahead(struct sensor *sensor, sensor_record_fn fn, void *ctx);
 /* Becomes readable each time the waiting bytes pass another quarter of the ring. To be watched
  * edge-triggered: it also reads as ready, at any time, while anything waits. */
 int sensor_fd(const struct sensor *sensor);

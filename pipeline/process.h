@@ -117,7 +117,9 @@ struct memory_account {
 
 struct image {
 	uint32_t refs;
-	uint32_t alloc_bytes;	/* this block; the fragments are counted by image_bytes() */
+	uint32_t alloc_bytes;  /* this block; the fragments are counted by image_bytes() */
+	struct fragment json;  /* members of the Process object that the image decides; no braces */
+	uint32_t json_details; /* the encoder's: which details the fragment holds */
 	struct redacted binary; /* absolute */
 	struct redacted exe;	/* resolved path of the file that runs */
 	struct redacted cwd;
@@ -133,10 +135,8 @@ struct image {
 	uint32_t auid, session_id;
 	uint32_t privileges;
 	uint32_t args_total;
-	uint32_t truncated;    /* enum text_truncation */
-	uint32_t text_defects; /* enum text_defect */
-	uint32_t json_details; /* the encoder's: which details the fragment holds */
-	struct fragment json;  /* members of the Process object that the image decides; no braces */
+	uint32_t truncated;		/* enum text_truncation */
+	uint32_t text_defects;		/* enum text_defect */
 	struct memory_account *account; /* NULL until a table takes the image */
 };
 
@@ -149,26 +149,28 @@ enum process_list {
 	PROCESS_LISTS,
 };
 
+/* What every event about a process looks at comes first: that is one or two cache lines. The
+ * fields marked with T are the table's. */
 struct process {
 	uint32_t refs;
-	uint32_t flags; /* enum process_flag */
-	struct process_key key, parent_key;
-	struct process *parent; /* a reference; NULL: not known (or pid 0) */
-	struct image *image;	/* a reference; NULL with PROCESS_UNKNOWN */
-	uint64_t start_wall_ns;
-	uint32_t tid, nspid;
+	uint32_t live_children; /* T: whose parent this is, and that run or are held in turn */
+	struct process_key key;
+	struct process *hash_next; /* T */
+	struct process *parent;	   /* a reference; NULL: not known (or pid 0) */
+	struct image *image;	   /* a reference; NULL with PROCESS_UNKNOWN */
 	struct fragment
 		json; /* members that the process decides: exec_id, pid, times, parent; no braces */
-	struct memory_account *account;
+	uint8_t list; /* T: enum process_list */
+	bool exited;  /* T: or replaced by an execve */
+	bool used;    /* T: looked up since the eviction last came by */
+	uint32_t flags; /* enum process_flag */
 
-	/* The table's. */
-	uint32_t live_children; /* whose parent this is, and that run or are held in turn */
-	uint8_t list;		/* enum process_list */
-	bool exited;		/* or replaced by an execve */
-	bool used;		/* looked up since the eviction last came by */
-	uint64_t ended_ns;	/* boot clock; when it ended, or when its last child did */
-	struct process *hash_next, *pid_next;
-	struct process *lru_prev, *lru_next;
+	struct memory_account *account;
+	struct process_key parent_key;
+	uint64_t start_wall_ns;
+	uint32_t tid, nspid;
+	uint64_t ended_ns; /* T: boot clock; when it ended, or when its last child did */
+	struct process *pid_next, *lru_prev, *lru_next; /* T */
 };
 
 /* Redacts and copies the draft, all in one block. NULL when out of memory. One reference.

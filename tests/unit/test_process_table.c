@@ -326,6 +326,33 @@ static void test_past_the_bytes_a_held_parent_is_reduced(void **state)
 	process_table_free(&table);
 }
 
+/* What is expected may be gone, or have become another, before it is asked for. */
+static void test_expecting_a_process_keeps_nothing(void **state)
+{
+	struct process_table *table = table_of(8, 1ull << 30);
+	char fragment[] = "\"pid\":1";
+
+	(void)state;
+	for (uint32_t pid = 1; pid < 200; pid++) {
+		struct process *process =
+			do_exec(table, KEY(pid, pid), KEY(0, 0), KEY(0, 0), 0, "/bin/true");
+
+		fragment_keep(&process->json, fragment, sizeof(fragment), process->account);
+		fragment_keep(&process->image->json, fragment, sizeof(fragment),
+			      process->image->account);
+		process_table_expect(table, KEY(pid, pid));
+		process_table_expect(table, KEY(pid + 1, pid + 1));
+		assert_false(process->used);
+		if (pid % 3 == 0) {
+			process_table_exit(table, process);
+			pass_seconds(table, LINGER_SEC);
+		}
+	}
+	assert_int_equal(stats_of(table).missed, 0);
+	process_table_expect(table, KEY(0, 0));
+	process_table_free(&table);
+}
+
 static void test_a_program_that_executes_itself_is_bounded(void **state)
 {
 	struct process_table *table = table_of(64, 1ull << 30);
@@ -444,6 +471,7 @@ int main(void)
 		cmocka_unit_test(test_nobody_knows_gives_a_stand_in),
 		cmocka_unit_test(test_past_the_entries_those_that_linger_go_first),
 		cmocka_unit_test(test_past_the_bytes_a_held_parent_is_reduced),
+		cmocka_unit_test(test_expecting_a_process_keeps_nothing),
 		cmocka_unit_test(test_a_program_that_executes_itself_is_bounded),
 		cmocka_unit_test(test_the_account_is_exact),
 		cmocka_unit_test(test_ten_thousand_processes_are_small),

@@ -214,6 +214,50 @@ static void test_survives_a_length_beyond_the_longest_record(void **state)
 	assert_int_equal(ring_corruptions(f->ring), 2);
 }
 
+static void test_shows_each_record_before_it_gives_it(void **state)
+{
+	struct fake_ring *f = *state;
+	struct fake_ring shown = { 0 };
+	uint64_t at;
+
+	ring_look_ahead(f->ring, see, &shown);
+	put(f, 1, 16, 0);
+	put(f, 99, 16, BPF_RINGBUF_DISCARD_BIT);
+	put(f, 2, 16, 0);
+	at = put(f, 3, 16, BPF_RINGBUF_BUSY_BIT);
+	for (uint32_t i = 4; i < 20; i++)
+		put(f, i, 16, 0);
+	assert_int_equal(ring_drain(f->ring, 1, see, f), 1);
+	assert_int_equal(shown.seen, 2);
+	assert_int_equal(ring_drain(f->ring, 100, see, f), 1);
+	assert_int_equal(shown.seen, 2); /* as far as the one that is being written */
+	*header_at(f, at) &= ~BPF_RINGBUF_BUSY_BIT;
+	assert_int_equal(ring_drain(f->ring, 1, see, f), 1);
+	assert_true(shown.seen > f->seen && shown.seen < 19);
+	assert_int_equal(ring_drain(f->ring, 100, see, f), 16);
+	assert_int_equal(shown.seen, 19);
+	assert_int_equal(f->seen, 19);
+	for (int i = 0; i < 19; i++)
+		assert_int_equal(shown.values[i], i + 1);
+}
+
+static void test_looks_no_further_than_what_makes_sense(void **state)
+{
+	struct fake_ring *f = *state;
+	struct fake_ring shown = { 0 };
+
+	ring_look_ahead(f->ring, see, &shown);
+	put(f, 1, 16, 0);
+	header_at(f, f->producer)[0] = 1 << 20;
+	f->producer += 8;
+	assert_int_equal(ring_drain(f->ring, 100, see, f), 1);
+	assert_int_equal(shown.seen, 1);
+	assert_int_equal(ring_corruptions(f->ring), 1);
+	put(f, 2, 16, 0);
+	assert_int_equal(ring_drain(f->ring, 100, see, f), 1);
+	assert_int_equal(shown.values[1], 2);
+}
+
 #define RING_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -227,6 +271,8 @@ int main(void)
 		RING_TEST(test_hands_back_in_batches),
 		RING_TEST(test_survives_a_length_beyond_what_was_written),
 		RING_TEST(test_survives_a_length_beyond_the_longest_record),
+		RING_TEST(test_shows_each_record_before_it_gives_it),
+		RING_TEST(test_looks_no_further_than_what_makes_sense),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
