@@ -58,50 +58,47 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 		b->len += (size_t)n;
 }
 
-#define DIGITS_MAX 20u /* of 64 bits; with a sign, too */
-
 const char buf_digit_pairs[] = "00010203040506070809101112131415161718192021222324"
 			       "25262728293031323334353637383940414243444546474849"
 			       "50515253545556575859606162636465666768697071727374"
 			       "75767778798081828384858687888990919293949596979899";
 
-/* Writes the digits of v so that they end at `end`, two for a division; returns where they begin.
- */
-static char *digits_before(char *end, uint64_t v)
+static unsigned int count_digits(uint64_t v)
 {
+	unsigned int n = 1;
+
+	for (; v >= 10000; v /= 10000)
+		n += 4;
+	return n + (v >= 10) + (v >= 100) + (v >= 1000);
+}
+
+/* Two digits for a division, straight to their place: a copy of what has just been written byte by
+ * byte would wait for it. */
+void buf_u64(struct buf *b, uint64_t v)
+{
+	unsigned int n = count_digits(v);
+	char *end;
+
+	if (!buf_reserve(b, n))
+		return;
+	b->len += n;
+	end = b->p + b->len;
 	for (; v >= 100; v /= 100)
 		memcpy(end -= 2, buf_digit_pairs + v % 100 * 2, 2);
 	if (v >= 10)
-		return memcpy(end - 2, buf_digit_pairs + v * 2, 2);
-	*--end = (char)('0' + v);
-	return end;
-}
-
-/* n of the DIGITS_MAX bytes that can be read from `start`. To copy them all, where there is room,
- * is two moves and no call. */
-static void put_digits(struct buf *b, const char *start, size_t n)
-{
-	if (unlikely(b->cap - b->len < DIGITS_MAX)) {
-		buf_put(b, start, n);
-		return;
-	}
-	memcpy(b->p + b->len, start, DIGITS_MAX);
-	b->len += n;
-}
-
-void buf_u64(struct buf *b, uint64_t v)
-{
-	char digits[2 * DIGITS_MAX], *end = digits + DIGITS_MAX, *start = digits_before(end, v);
-
-	put_digits(b, start, (size_t)(end - start));
+		memcpy(end - 2, buf_digit_pairs + v * 2, 2);
+	else
+		end[-1] = (char)('0' + v);
 }
 
 void buf_i64(struct buf *b, int64_t v)
 {
-	char digits[2 * DIGITS_MAX], *end = digits + DIGITS_MAX, *start;
+	uint64_t size = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
 
-	start = digits_before(end, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+	/* All of it or nothing. */
+	if (!buf_reserve(b, count_digits(size) + (v < 0)))
+		return;
 	if (v < 0)
-		*--start = '-';
-	put_digits(b, start, (size_t)(end - start));
+		buf_putc(b, '-');
+	buf_u64(b, size);
 }

@@ -71,7 +71,7 @@ static inline void buf_puts(struct buf *b, struct str s)
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* "00" to "99", one behind the other. */
 extern const char buf_digit_pairs[];
-/* Decimal digits of v. May use the free room behind them. */
+/* Decimal digits of v. */
 void buf_u64(struct buf *b, uint64_t v);
 void buf_i64(struct buf *b, int64_t v);
 
