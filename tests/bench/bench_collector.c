@@ -34,7 +34,7 @@
 #define PASS_RECORDS  4096u /* as the agent drains */
 #define KNOWN_PASSES  48u   /* of one run: about 200,000 events */
 #define EXEC_PASSES   8u
-#define MAX_BEHIND    3000u /* records not yet written; half of the journal's memory */
+#define JOURNAL_BYTES (16u << 20) /* its memory */
 #define ARENA_BYTES   (64u << 20)
 #define NSEC	      1000000000ull
 #define PARENT_PID    1u
@@ -43,6 +43,7 @@
 struct bench {
 	const char *directory;
 	uint32_t processes, argv_bytes;
+	uint32_t pass_records;
 	bool json, skip_known, skip_exec;
 
 	struct clock clock;
@@ -249,7 +250,7 @@ static void open_journal(struct bench *bench)
 		.max_bytes = 256u << 20,
 		.segment_bytes = 64u << 20,
 		.sync_interval_ns = NSEC,
-		.memory_bytes = 16u << 20,
+		.memory_bytes = JOURNAL_BYTES,
 		.when_full = JOURNAL_DROP_OLDEST,
 		.seal = true,
 		.reader_gid = (gid_t)-1,
@@ -358,9 +359,9 @@ static void let_journal_write(struct bench *bench, uint64_t behind)
 static void drain(struct bench *bench)
 {
 	clock_sample(&bench->clock);
-	while (ring_drain(bench->ring, PASS_RECORDS, ingest_record, bench->ingest))
+	while (ring_drain(bench->ring, bench->pass_records, ingest_record, bench->ingest))
 		journal_commit(bench->journal);
-	let_journal_write(bench, MAX_BEHIND); /* so that nothing is lost */
+	let_journal_write(bench, bench->pass_records / 4 * 3); /* so that nothing is lost */
 }
 
 /* ---- The cases ---- */
@@ -380,7 +381,7 @@ static void add_processes(struct bench *bench)
 static void put_known(struct bench *bench)
 {
 	rewind_ring(bench);
-	for (uint32_t i = 0; i < PASS_RECORDS; i++) {
+	for (uint32_t i = 0; i < bench->pass_records; i++) {
 		uint32_t which = (uint32_t)((uint64_t)i * 2654435761u % bench->processes);
 
 		put_close(bench, FIRST_PID + which, 1000 + which);
@@ -426,10 +427,12 @@ static void measure_known(struct bench *bench, int run)
 	}
 	cost_end(bench, &cost);
 	journal_stats(bench->journal, &after);
-	bench->known_written_us[run] = (double)cost.cpu_ns / (KNOWN_PASSES * PASS_RECORDS) / 1000;
-	bench->known_us[run] =
-		(double)(cost.cpu_ns - cost.kernel_ns) / (KNOWN_PASSES * PASS_RECORDS) / 1000;
-	bench->rate[run] = (double)(KNOWN_PASSES * PASS_RECORDS) * 1e9 / (double)cost.wall_ns;
+	bench->known_written_us[run] =
+		(double)cost.cpu_ns / (KNOWN_PASSES * bench->pass_records) / 1000;
+	bench->known_us[run] = (double)(cost.cpu_ns - cost.kernel_ns) /
+			       (KNOWN_PASSES * bench->pass_records) / 1000;
+	bench->rate[run] =
+		(double)(KNOWN_PASSES * bench->pass_records) * 1e9 / (double)cost.wall_ns;
 	bench->line_bytes =
 		(double)(after.bytes - before.bytes) / (double)(after.records - before.records);
 }
@@ -443,11 +446,10 @@ static uint32_t pid_of(const struct bench *bench, uint32_t i)
 /* A pass of execs is measured; that the processes end again is not. */
 static void measure_exec(struct bench *bench, int run)
 {
-	uint32_t fit = RING_BYTES / (bench->argv_bytes + 1024), per_pass;
+	uint32_t per_pass = bench->pass_records;
 	uint64_t cpu_sum = 0, kernel_sum = 0;
 	struct cost cost;
 
-	per_pass = fit < PASS_RECORDS ? fit : PASS_RECORDS;
 	for (uint32_t pass = 0; pass < EXEC_PASSES; pass++) {
 		rewind_ring(bench);
 		for (uint32_t i = 0; i < per_pass; i++)
@@ -529,6 +531,14 @@ static void choose_case(struct bench *bench, const char *name)
 		fail("options", "--case is known or exec");
 }
 
+/* Fewer where they are long: what a pass makes fits twice into the journal's memory. */
+static void size_passes(struct bench *bench)
+{
+	uint32_t fit = JOURNAL_BYTES / 2 / (bench->argv_bytes + 1536);
+
+	bench->pass_records = fit < PASS_RECORDS ? fit : PASS_RECORDS;
+}
+
 static void read_options(struct bench *bench, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -584,6 +594,7 @@ int main(int argc, char **argv)
 	char made[] = "/dev/shm/weir-bench-XXXXXX";
 
 	read_options(&bench, argc, argv);
+	size_passes(&bench);
 	if (!bench.directory)
 		bench.directory = mkdtemp(made);
 	if (!bench.directory)
