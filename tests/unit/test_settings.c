@@ -174,7 +174,8 @@ static void test_missing_file(void **state)
 
 static void test_restart_needed(void **state)
 {
-	struct settings_document *a = load(NULL), *same = load("log_level: debug\ncluster_name: x\n"),
+	struct settings_document *a = load(NULL),
+				 *same = load("log_level: debug\ncluster_name: x\n"),
 				 *other = load("journal: {directory: /j}\n"),
 				 *list = load("sensor: {environment: [A]}\n"),
 				 *name = load("node_name: x\n");
