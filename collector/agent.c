@@ -41,13 +41,33 @@ static bool drain_once(struct agent *agent)
 	return n == DRAIN_MAX_RECORDS;
 }
 
+/* The cursor of the output that is furthest behind; retention with `block` waits for it. One that a
+ * reload has taken out keeps its counters and waits for nothing. */
+static uint64_t low_cursor(const struct metrics_forwarder *forwarder)
+{
+	uint32_t count = atomic_load(&forwarder->outputs);
+	uint64_t low = UINT64_MAX;
+
+	for (uint32_t i = 0; i < count && i < METRICS_MAX_OUTPUTS; i++) {
+		const struct metrics_output *output = &forwarder->output[i];
+		uint64_t seq = metric_get(&output->acked_seq);
+
+		if (metric_get(&output->state) != OUTPUT_STATE_CLOSED && seq < low)
+			low = seq;
+	}
+	return low == UINT64_MAX ? 0 : low;
+}
+
 static void on_drain(evutil_socket_t fd, short what, void *ctx)
 {
 	struct agent *agent = ctx;
 	bool more = false;
 
-	/* Blocked (journal.when_full: block): the ring fills, and the kernel counts. */
-	if (!journal_is_blocked(agent->journal))
+	/* Blocked (journal.when_full: block): the ring fills, and the kernel counts. It ends when
+	 * the outputs have gone on, which is looked at each time. */
+	if (journal_is_blocked(agent->journal))
+		journal_set_low_cursor(agent->journal, low_cursor(&agent->board->forwarder));
+	else
 		more = drain_once(agent);
 	(void)fd;
 	(void)what;
@@ -141,23 +161,6 @@ static void measure_kernel(struct agent *agent)
 	metric_set(&collector->ring_bytes, counters.ring_bytes);
 	if (counters.ring_used_bytes > metric_get(&collector->ring_used_max_bytes))
 		metric_set(&collector->ring_used_max_bytes, counters.ring_used_bytes);
-}
-
-/* The cursor of the output that is furthest behind; retention with `block` waits for it. One that a
- * reload has taken out keeps its counters and waits for nothing. */
-static uint64_t low_cursor(const struct metrics_forwarder *forwarder)
-{
-	uint32_t count = atomic_load(&forwarder->outputs);
-	uint64_t low = UINT64_MAX;
-
-	for (uint32_t i = 0; i < count && i < METRICS_MAX_OUTPUTS; i++) {
-		const struct metrics_output *output = &forwarder->output[i];
-		uint64_t seq = metric_get(&output->acked_seq);
-
-		if (metric_get(&output->state) != OUTPUT_STATE_CLOSED && seq < low)
-			low = seq;
-	}
-	return low == UINT64_MAX ? 0 : low;
 }
 
 static uint64_t total_journaled(const struct metrics_collector *collector)

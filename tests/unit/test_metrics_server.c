@@ -15,6 +15,7 @@
 struct fixture {
 	struct event_base *base;
 	struct metrics_board *board;
+	struct metrics_fds board_fds;
 	struct metrics_server *server;
 	struct clock clock;
 	int status;
@@ -27,7 +28,7 @@ static int setup(void **state)
 	struct errmsg em;
 
 	f->base = event_base_new();
-	f->board = calloc(1, sizeof(*f->board));
+	f->board = metrics_create(&f->board_fds);
 	clock_init_fake(&f->clock, 1000 * NSEC_PER_SEC, 1700000000 * NSEC_PER_SEC);
 	if (metrics_server_open("127.0.0.1:0", f->base, f->board, &f->clock, &f->server, &em) != 0)
 		return -1;
@@ -45,7 +46,8 @@ static int teardown(void **state)
 
 	metrics_server_close(&f->server);
 	event_base_free(f->base);
-	free(f->board);
+	metrics_unmap(&f->board);
+	metrics_close_fds(&f->board_fds);
 	free(f);
 	return 0;
 }
