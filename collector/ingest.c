@@ -294,7 +294,8 @@ static struct process *add_process(struct ingest *ingest, struct process_draft *
 	return process;
 }
 
-static void take_exec(struct ingest *ingest, struct record *record)
+/* Returns the process; NULL when out of memory, and counted. */
+static struct process *take_exec(struct ingest *ingest, struct record *record)
 {
 	struct event event = { .kind = KIND_PROCESS_EXEC };
 	struct process *process;
@@ -305,16 +306,22 @@ static void take_exec(struct ingest *ingest, struct record *record)
 		deliver(ingest, record, process, &event);
 	else
 		lose_for_memory(ingest, record);
+	return process;
 }
 
 /* A process that ran already; when it is delivered, it is a process_exec like any other. Kernel
  * threads are only known, so that what they own has a name. */
 static void take_task(struct ingest *ingest, struct record *record)
 {
+	struct process *process;
+
 	record->exec.flags = (record->exec.flags | PROCESS_PROCFS) & ~(uint32_t)PROCESS_EXECVE;
 	if (ingest->settings.existing_processes && !record->kernel_thread) {
 		record->type = EVENT_EXEC;
-		take_exec(ingest, record);
+		process = take_exec(ingest, record);
+		/* Most of them sit idle for good: a host of 10,000 saves some megabytes. */
+		if (process)
+			process_forget_encoding(process);
 		return;
 	}
 	count_capture(ingest, record->type, 1);

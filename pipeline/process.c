@@ -224,3 +224,10 @@ void fragment_drop(struct fragment *fragment, struct memory_account *account)
 	free(fragment->p);
 	*fragment = (struct fragment){ 0 };
 }
+
+void process_forget_encoding(struct process *process)
+{
+	fragment_drop(&process->json, process->account);
+	if (process->image)
+		fragment_drop(&process->image->json, process->image->account);
+}

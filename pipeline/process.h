@@ -190,3 +190,5 @@ void image_adopt(struct image *image, struct memory_account *account);
 void fragment_keep(struct fragment *fragment, const char *bytes, size_t n,
 		   struct memory_account *account);
 void fragment_drop(struct fragment *fragment, struct memory_account *account);
+/* Drops what is encoded of the process and of its image; the next event makes it again. */
+void process_forget_encoding(struct process *process);
