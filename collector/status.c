@@ -86,11 +86,22 @@ static uint64_t lag_seconds(const struct status_source *source, const struct met
 	return (source->now_wall_ns - acked_ns) / NSEC_PER_SEC;
 }
 
+/* An output that was taken out of the configuration waits for nothing any more. */
+static uint64_t pending_events(const struct status_source *source,
+			       const struct metrics_output *output)
+{
+	uint64_t last = metric_get(&source->board->collector.journal_last_seq);
+	uint64_t acked = metric_get(&output->acked_seq);
+
+	if (metric_get(&output->state) == OUTPUT_STATE_CLOSED || last < acked)
+		return 0;
+	return last - acked;
+}
+
 static void write_output(const struct status_source *source, const struct metrics_output *output,
 			 struct buf *out)
 {
-	uint64_t last = metric_get(&source->board->collector.journal_last_seq);
-	uint64_t acked = metric_get(&output->acked_seq), pending = last > acked ? last - acked : 0;
+	uint64_t pending = pending_events(source, output);
 	char error[METRICS_TEXT_BYTES], name[METRICS_NAME_BYTES], type[METRICS_NAME_BYTES];
 
 	json_comma(out);

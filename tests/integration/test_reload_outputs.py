@@ -38,6 +38,7 @@ def scenario(bench):
     reload_with(weir, first)
     equal(storm.wait(90), 0, "the storm")
     weir.settle()
+    equal(int(weir.output_status("second")["pending"]), 0, "nothing is pending for who was taken out")
     have.poll()
     numbers = [e.seq for e in have.events]
     equal(numbers, list(range(1, len(numbers) + 1)), "the second: all from the oldest on")
