@@ -319,7 +319,7 @@ HOW = {
 def collector_path(figures, options):
     """Two programs of their own (tests/bench/*.c), without a kernel side."""
     for name in ("bench_collector", "bench_pipeline"):
-        done = harness.run_ok([str(harness.ACTS.parent / name), "--json"], timeout=300)
+        done = harness.run_ok([str(harness.BENCHES / name), "--json"], timeout=300)
         for row in json.loads(done.out)["figures"]:
             if row["name"] in HOW:
                 figures.rows.append({**row, "how": HOW[row["name"]]})

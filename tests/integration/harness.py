@@ -9,6 +9,7 @@ Exit status: 0 passed, 1 failed (with the end of weir's log), 77 skipped (with t
 Environment: WEIR_BINARY, WEIR_ACTS (default: those under build/), WEIR_KEEP=1 keeps the directory.
 """
 
+import atexit
 import base64
 import calendar
 import collections
@@ -28,6 +29,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("WEIR_BINARY", ROOT / "build" / "weir"))
 ACTS = Path(os.environ.get("WEIR_ACTS", BINARY.parent / "tests" / "acts"))
+BENCHES = ACTS.parent
 WAIT_S = 30.0
 NODE = "harness-node"
 
@@ -184,6 +186,27 @@ def wait_until(condition, what, timeout=WAIT_S):
 
 
 # --- acting ------------------------------------------------------------------------------------
+
+def is_open_to_all(path):
+    return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
+
+
+def bring_within_reach():
+    """Some scenarios act as other users, and a clone often lies in root's home: then what they run
+    is copied to where everybody may go."""
+    global BINARY, ACTS
+    if not BINARY.exists() or is_open_to_all(BINARY):
+        return
+    place = Path(tempfile.mkdtemp(prefix="weir-reach-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    place.chmod(0o755)
+    BINARY = Path(shutil.copy2(BINARY, place))
+    if ACTS.exists():
+        ACTS = Path(shutil.copytree(ACTS, place / "acts"))
+
+
+bring_within_reach()
+
 
 def act(name):
     path = ACTS / name

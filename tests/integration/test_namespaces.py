@@ -20,6 +20,13 @@ def unshare(kinds):
         raise OSError(ctypes.get_errno(), "unshare")
 
 
+def may_unshare(kind):
+    child = os.fork()
+    if child == 0:
+        os._exit(libc.unshare(CLONE[kind]) != 0)
+    return os.waitpid(child, 0)[1] == 0
+
+
 def host_namespaces():
     """Of pid 1, or where that is out of reach of its sibling, the kernel's first thread."""
     for pid in (1, 2):
@@ -52,6 +59,8 @@ def scenario(bench):
     check(weir, ["mnt"])
     check(weir, ["net", "uts", "ipc"])
     check(weir, ["cgroup"])
+    harness.require(may_unshare("user"), "no user namespace can be made here (in a chroot, or the "
+                    "host forbids them); the other kinds were right")
     event = check(weir, ["user", "mnt", "net"])
     user_ns = event.process["process_credentials"]["user_ns"]
     equal((user_ns["level"], user_ns["ns"].get("is_host", False)), (1, False), "its user namespace")
