@@ -1,5 +1,7 @@
 #include "collector/host.h"
 
+#include "base/node.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -23,21 +25,6 @@ static int read_line(const char *path, char *line, size_t size)
 	fclose(file);
 	line[strcspn(line, "\n")] = '\0';
 	return err;
-}
-
-static void read_node_name(const char *configured, char *name, size_t size)
-{
-	const char *candidates[] = { configured, getenv("HUBBLE_NODE_NAME"), getenv("NODE_NAME") };
-
-	for (size_t i = 0; i < ARRAY_SIZE(candidates); i++) {
-		if (candidates[i] && *candidates[i]) {
-			snprintf(name, size, "%s", candidates[i]);
-			return;
-		}
-	}
-	if (gethostname(name, size) < 0)
-		snprintf(name, size, "localhost");
-	name[size - 1] = '\0';
 }
 
 static uint32_t namespace_inode_of(unsigned int pid, const char *name)
@@ -87,12 +74,11 @@ int host_read(const char *configured_name, struct host *host_r, struct errmsg *e
 	int err;
 
 	*host_r = (struct host){ 0 };
-	read_node_name(configured_name, host_r->node_name, sizeof(host_r->node_name));
-	err = read_line("/proc/sys/kernel/random/boot_id", host_r->boot_id,
-			sizeof(host_r->boot_id));
-	if (err || strlen(host_r->boot_id) != 36) {
+	node_name_read(configured_name, host_r->node_name, sizeof(host_r->node_name));
+	err = node_boot_id_read(host_r->boot_id);
+	if (err) {
 		errmsg_set(em, "/proc/sys/kernel/random/boot_id can't be read; is /proc mounted?");
-		return err ? err : -EIO;
+		return err;
 	}
 	read_namespaces(&host_r->ns);
 	return 0;

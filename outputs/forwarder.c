@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/node.h"
 #include "cli/exit_code.h"
 #include "outputs/delivery.h"
 #include "outputs/metrics_server.h"
@@ -34,39 +35,21 @@ struct forwarder {
 	struct metrics_server *metrics;
 	struct clock clock;
 	struct encode_settings encode;
-	char host_name[256], boot_id[37];
+	char node_name[256], boot_id[37];
 	int lock_fd, statm_fd;
 	bool draining;
 };
-
-static void read_boot_id(char boot_id_r[37])
-{
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-
-	memset(boot_id_r, 0, 37);
-	if (fd < 0)
-		return;
-	if (read(fd, boot_id_r, 36) != 36)
-		boot_id_r[0] = '\0';
-	close(fd);
-}
 
 /* As the collector names the node, for notices that this process writes. */
 static void fill_encode(struct forwarder *fw)
 {
 	const struct settings *settings = fw->set->settings;
-	const char *name = settings->node_name;
 
-	if (!name || !*name)
-		name = getenv("NODE_NAME");
-	if (!name || !*name) {
-		if (gethostname(fw->host_name, sizeof(fw->host_name) - 1) != 0)
-			fw->host_name[0] = '\0';
-		name = fw->host_name;
-	}
-	read_boot_id(fw->boot_id);
+	node_name_read(settings->node_name, fw->node_name, sizeof(fw->node_name));
+	if (node_boot_id_read(fw->boot_id) < 0)
+		log_warn("the boot id can't be read: notices of losses will have none");
 	fw->encode = (struct encode_settings){
-		.node_name = str_of(name),
+		.node_name = str_of(fw->node_name),
 		.cluster_name = str_of(settings->cluster_name ? settings->cluster_name : ""),
 		.boot_id = str_of(fw->boot_id),
 	};

@@ -82,7 +82,9 @@ static void redact_text(struct builder *builder, struct image *image,
 		    redaction_environment(redaction, binary, draft->env, text, outcome));
 	builder_add(builder, &image->user_name, redaction_exempt(draft->user_name, text));
 	builder_add(builder, &image->container_id, redaction_exempt(draft->container_id, text));
-	builder_add(builder, &image->cgroup, redaction_exempt(draft->cgroup, text));
+	/* Whoever may make a cgroup chooses its name. */
+	builder_add(builder, &image->cgroup,
+		    redaction_text(redaction, binary, draft->cgroup, text, outcome));
 	if (!str_equal(draft->exe, binary))
 		builder_add(builder, &image->exe,
 			    redaction_text(redaction, binary, draft->exe, text, outcome));

@@ -4,6 +4,7 @@
 #include "base/errmsg.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/node.h"
 #include "base/secret.h"
 #include "base/utf8.h"
 
@@ -370,6 +371,29 @@ static void test_hash_takes_every_byte_and_the_seed(void **state)
 	}
 }
 
+static void assert_node_name(const char *configured, const char *expected)
+{
+	char name[64];
+
+	node_name_read(configured, name, sizeof(name));
+	assert_string_equal(name, expected);
+}
+
+static void test_node_name_comes_from_the_first_that_is_set(void **state)
+{
+	char boot_id[37];
+
+	setenv("HUBBLE_NODE_NAME", "hubble", 1);
+	setenv("NODE_NAME", "node", 1);
+	assert_node_name("configured", "configured");
+	assert_node_name("", "hubble");
+	unsetenv("HUBBLE_NODE_NAME");
+	assert_node_name(NULL, "node");
+	unsetenv("NODE_NAME");
+	assert_int_equal(node_boot_id_read(boot_id), 0);
+	assert_int_equal(strlen(boot_id), 36);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,6 +414,7 @@ int main(void)
 		cmocka_unit_test(test_fake_clock),
 		cmocka_unit_test(test_system_clock),
 		cmocka_unit_test(test_hash_takes_every_byte_and_the_seed),
+		cmocka_unit_test(test_node_name_comes_from_the_first_that_is_set),
 	};
 
 	return cmocka_run_group_tests_name("base_small", tests, NULL, NULL);

@@ -288,7 +288,7 @@ static void test_what_the_line_hides_is_under_weir(void **state)
 	draft.args_total = 70000;
 	draft.exe = STR("/usr/lib/curl-real");
 	draft.cwd = STR("/\xfe");
-	draft.cgroup = STR("user.slice");
+	draft.cgroup = STR("user-SECRET.slice");
 	draft.cgroup_id = 1ull << 40;
 	draft.nspid = 3;
 	draft.session_id = 9;
@@ -303,9 +303,9 @@ static void test_what_the_line_hides_is_under_weir(void **state)
 	assert_non_null(strstr(
 		out.p,
 		"\"argv\":[\"curl\",\"a b\",\"\",\"x\xef\xbf\xbd\"],\"argv_total_bytes\":70000,"
-		"\"exe\":\"/usr/lib/curl-real\",\"cgroup\":\"user.slice\","
+		"\"exe\":\"/usr/lib/curl-real\",\"cgroup\":\"user-[secret removed].slice\","
 		"\"cgroup_id\":\"1099511627776\",\"nspid\":3,\"session_id\":9,"
-		"\"redacted\":{\"replaced\":1},"
+		"\"redacted\":{\"replaced\":2},"
 		"\"raw\":{\"cwd\":\"L/4=\",\"argv\":{\"3\":\"eP8=\"},"
 		"\"environment\":{\"3\":\"UD1bc2VjcmV0IHJlbW92ZWRd/w==\"}},"
 		"\"defects\":[\"binary_truncated\",\"cwd_truncated\"]}}"));
