@@ -119,8 +119,9 @@ static void test_crc32c_of_any_length_and_alignment(void **state)
 
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (unsigned char)hash_u64(i);
-	for (size_t n = 0; n < 300; n++)
-		assert_int_equal(crc32c(0, bytes + n % 9, n), crc_by_definition(bytes + n % 9, n));
+	for (size_t n = 0; n < 1200; n++)
+		assert_int_equal(crc32c(0, bytes + n % 67, n),
+				 crc_by_definition(bytes + n % 67, n));
 	for (size_t n = sizeof(bytes) - 20; n <= sizeof(bytes); n++)
 		assert_int_equal(crc32c(0, bytes, n), crc_by_definition(bytes, n));
 }
@@ -132,6 +133,17 @@ static void test_crc32c_continues(void **state)
 	for (size_t at = 0; at < sizeof(text); at++)
 		assert_int_equal(crc32c(crc32c(0, text, at), text + at, sizeof(text) - at),
 				 crc32c(0, text, sizeof(text)));
+}
+
+static void test_crc32c_continues_over_long_pieces(void **state)
+{
+	static unsigned char bytes[3000];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (unsigned char)hash_u64(i);
+	for (size_t at = 0; at < sizeof(bytes); at += 37)
+		assert_int_equal(crc32c(crc32c(0, bytes, at), bytes + at, sizeof(bytes) - at),
+				 crc_by_definition(bytes, sizeof(bytes)));
 }
 
 /* ---- log ---- */
@@ -403,6 +415,7 @@ int main(void)
 		cmocka_unit_test(test_crc32c_vectors),
 		cmocka_unit_test(test_crc32c_of_any_length_and_alignment),
 		cmocka_unit_test(test_crc32c_continues),
+		cmocka_unit_test(test_crc32c_continues_over_long_pieces),
 		cmocka_unit_test(test_log_line),
 		cmocka_unit_test(test_log_message_is_one_line_of_bounded_length),
 		cmocka_unit_test(test_log_limit),
