@@ -253,3 +253,13 @@ bool journal_queue_is_stopping(struct journal_queue *queue)
 	pthread_mutex_unlock(&queue->lock);
 	return stop;
 }
+
+bool journal_queue_is_ended(struct journal_queue *queue)
+{
+	bool ended;
+
+	pthread_mutex_lock(&queue->lock);
+	ended = queue->stop && !queue->head;
+	pthread_mutex_unlock(&queue->lock);
+	return ended;
+}

@@ -61,3 +61,6 @@ void journal_queue_trim(struct journal_queue *queue);
 /* Writer: is there something for journal_queue_trim() to look at? */
 bool journal_queue_has_spare(struct journal_queue *queue);
 bool journal_queue_is_stopping(struct journal_queue *queue);
+/* Writer: told to stop, and nothing is left to write. One look at both: what was pushed before the
+ * word to stop is never overlooked. */
+bool journal_queue_is_ended(struct journal_queue *queue);

@@ -493,7 +493,7 @@ void *journal_writer_main(void *ctx)
 		if (!drain_queue(writer, block))
 			break;
 		do_what_is_due(writer);
-		if (!block && journal_queue_is_stopping(&writer->queue))
+		if (journal_queue_is_ended(&writer->queue))
 			break;
 	}
 	write_mark(writer, BATCH_END);

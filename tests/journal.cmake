@@ -1,7 +1,7 @@
 set(JOURNAL_FIXTURE ${PROJECT_SOURCE_DIR}/tests/unit/journal_fixture.c)
 
 weir_unit_test(crc32c)
-foreach(name journal journal_cursor journal_disk journal_reader journal_recovery journal_seal)
+foreach(name journal journal_cursor journal_disk journal_reader journal_recovery journal_seal journal_stop)
 	weir_unit_test(${name} LIBS weir_journal SOURCES ${JOURNAL_FIXTURE})
 endforeach()
 
