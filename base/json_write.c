@@ -204,18 +204,42 @@ static char *put_date(char *p, uint64_t days)
 	return put_pair(p, day);
 }
 
+#define SECOND_TEXT (sizeof("2026-11-22T04:50:49") - 1)
+
+/* Events come in order, so thousands in a row share their second. */
+struct second {
+	uint64_t since_epoch;
+	bool is_set;
+	char text[SECOND_TEXT];
+};
+static _Thread_local struct second last_second;
+
+static const char *second_text(uint64_t since_epoch)
+{
+	struct second *second = &last_second;
+	uint64_t of_day = since_epoch % 86400;
+	char *p = second->text;
+
+	if (likely(second->is_set && second->since_epoch == since_epoch))
+		return second->text;
+	p = put_date(p, since_epoch / 86400);
+	*p++ = 'T';
+	p = put_pair(p, (unsigned int)(of_day / 3600));
+	*p++ = ':';
+	p = put_pair(p, (unsigned int)(of_day / 60 % 60));
+	*p++ = ':';
+	put_pair(p, (unsigned int)(of_day % 60));
+	second->since_epoch = since_epoch;
+	second->is_set = true;
+	return second->text;
+}
+
 void json_time(struct buf *b, uint64_t wall_ns)
 {
-	uint64_t sec = wall_ns / NSEC_PER_SEC, day_sec = sec % 86400;
 	unsigned int ns = (unsigned int)(wall_ns % NSEC_PER_SEC);
-	char out[32], *p = put_date(out, sec / 86400);
+	char out[32], *p = out + SECOND_TEXT;
 
-	*p++ = 'T';
-	p = put_pair(p, (unsigned int)(day_sec / 3600));
-	*p++ = ':';
-	p = put_pair(p, (unsigned int)(day_sec / 60 % 60));
-	*p++ = ':';
-	p = put_pair(p, (unsigned int)(day_sec % 60));
+	memcpy(out, second_text(wall_ns / NSEC_PER_SEC), SECOND_TEXT);
 	if (ns) {
 		/* Ten digits, the first of which is a zero and where the point goes. */
 		put_digits(p, ns, 10);

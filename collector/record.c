@@ -119,38 +119,37 @@ static int decode_texts(const struct event_exec *exec, struct str rest, struct p
 static int decode_exec(struct str bytes, const struct clock *clock, struct record *record)
 {
 	struct process_draft *draft = &record->exec;
-	struct event_exec exec;
+	const struct event_exec *exec = (const void *)bytes.p;
 
-	if (bytes.n < sizeof(exec) || !record->process.pid)
+	if (bytes.n < sizeof(*exec) || !record->process.pid)
 		return -EBADMSG;
-	memcpy(&exec, bytes.p, sizeof(exec));
-	record->kernel_thread = exec.facts & EXEC_KERNEL_THREAD;
+	record->kernel_thread = exec->facts & EXEC_KERNEL_THREAD;
 	*draft = (struct process_draft){
 		.key = record->process,
-		.parent = key_of(&exec.parent),
-		.replaced = key_of(&exec.replaced),
+		.parent = key_of(&exec->parent),
+		.replaced = key_of(&exec->replaced),
 		.tid = record->tid,
-		.nspid = exec.nspid,
-		.auid = exec.auid,
-		.session_id = exec.session_id,
+		.nspid = exec->nspid,
+		.auid = exec->auid,
+		.session_id = exec->session_id,
 		.flags = (record->type == EVENT_TASK ? PROCESS_PROCFS : PROCESS_EXECVE) |
-			 bits_of(exec.facts, flag_bits, ARRAY_SIZE(flag_bits)),
-		.creds = credentials_of(&exec.creds),
-		.ns = namespaces_of(&exec.ns),
-		.cgroup_id = exec.cgroup_id,
-		.exe_ino = exec.exe_ino,
-		.exe_dev = exec.exe_dev,
-		.exe_nlink = exec.exe_nlink,
-		.exe_mode = exec.exe_mode,
-		.exe_uid = exec.exe_uid,
-		.exe_gid = exec.exe_gid,
-		.privileges = bits_of(exec.facts, privilege_bits, ARRAY_SIZE(privilege_bits)),
-		.truncated = bits_of(exec.facts, truncation_bits, ARRAY_SIZE(truncation_bits)),
-		.args_total = exec.args_total,
-		.env_total = exec.env_total,
-		.start_wall_ns = clock_boot_to_wall(clock, exec.header.process.start_ns),
+			 bits_of(exec->facts, flag_bits, ARRAY_SIZE(flag_bits)),
+		.creds = credentials_of(&exec->creds),
+		.ns = namespaces_of(&exec->ns),
+		.cgroup_id = exec->cgroup_id,
+		.exe_ino = exec->exe_ino,
+		.exe_dev = exec->exe_dev,
+		.exe_nlink = exec->exe_nlink,
+		.exe_mode = exec->exe_mode,
+		.exe_uid = exec->exe_uid,
+		.exe_gid = exec->exe_gid,
+		.privileges = bits_of(exec->facts, privilege_bits, ARRAY_SIZE(privilege_bits)),
+		.truncated = bits_of(exec->facts, truncation_bits, ARRAY_SIZE(truncation_bits)),
+		.args_total = exec->args_total,
+		.env_total = exec->env_total,
+		.start_wall_ns = clock_boot_to_wall(clock, exec->header.process.start_ns),
 	};
-	return decode_texts(&exec, (struct str){ bytes.p + sizeof(exec), bytes.n - sizeof(exec) },
+	return decode_texts(exec, (struct str){ bytes.p + sizeof(*exec), bytes.n - sizeof(*exec) },
 			    draft);
 }
 
@@ -193,52 +192,51 @@ static const enum owner_source owner_sources[] = {
 
 static int decode_tcp(struct str bytes, struct record *record)
 {
-	struct event_tcp tcp;
+	const struct event_tcp *tcp = (const void *)bytes.p;
 
-	if (bytes.n != sizeof(tcp))
+	if (bytes.n != sizeof(*tcp))
 		return -EBADMSG;
-	memcpy(&tcp, bytes.p, sizeof(tcp));
-	if (tcp.family != AF_INET && tcp.family != AF_INET6)
+	if (tcp->family != AF_INET && tcp->family != AF_INET6)
 		return -EBADMSG;
-	if (tcp.role >= ARRAY_SIZE(roles) || tcp.owner_source >= ARRAY_SIZE(owner_sources))
+	if (tcp->role >= ARRAY_SIZE(roles) || tcp->owner_source >= ARRAY_SIZE(owner_sources))
 		return -EBADMSG;
 	record->tcp = (struct tcp_fields){
-		.sport = tcp.sport,
-		.dport = tcp.dport,
-		.family = tcp.family,
-		.error = tcp.error,
-		.role = roles[tcp.role],
-		.owner = owner_sources[tcp.owner_source],
-		.old_state = tcp.old_state,
-		.new_state = tcp.new_state,
-		.netns = tcp.netns,
-		.uid = tcp.uid,
-		.backlog = tcp.backlog,
-		.cookie = tcp.cookie,
-		.duration_ns = tcp.duration_ns,
-		.bytes_sent = tcp.bytes_sent,
-		.bytes_received = tcp.bytes_received,
+		.sport = tcp->sport,
+		.dport = tcp->dport,
+		.family = tcp->family,
+		.error = tcp->error,
+		.role = roles[tcp->role],
+		.owner = owner_sources[tcp->owner_source],
+		.old_state = tcp->old_state,
+		.new_state = tcp->new_state,
+		.netns = tcp->netns,
+		.uid = tcp->uid,
+		.backlog = tcp->backlog,
+		.cookie = tcp->cookie,
+		.duration_ns = tcp->duration_ns,
+		.bytes_sent = tcp->bytes_sent,
+		.bytes_received = tcp->bytes_received,
 	};
-	memcpy(record->tcp.saddr, tcp.saddr, sizeof(tcp.saddr));
-	memcpy(record->tcp.daddr, tcp.daddr, sizeof(tcp.daddr));
+	memcpy(record->tcp.saddr, tcp->saddr, sizeof(tcp->saddr));
+	memcpy(record->tcp.daddr, tcp->daddr, sizeof(tcp->daddr));
 	return 0;
 }
 
 int record_decode(const void *bytes, size_t n, const struct clock *clock, struct record *record_r)
 {
 	struct str all = { bytes, n };
-	struct event_header header;
+	/* Used where it lies: a copy made piece by piece and read in larger ones stalls. */
+	const struct event_header *header = bytes;
 
-	if (n < sizeof(header))
+	if (n < sizeof(*header) || (uintptr_t)bytes % _Alignof(struct event_exec))
 		return -EBADMSG;
-	memcpy(&header, bytes, sizeof(header));
-	if (header.version != EVENT_LAYOUT_VERSION || header.size != n ||
-	    header.type >= EVENT_TYPES)
+	if (header->version != EVENT_LAYOUT_VERSION || header->size != n ||
+	    header->type >= EVENT_TYPES)
 		return -EBADMSG;
-	record_r->type = header.type;
-	record_r->time_boot_ns = header.time_ns;
-	record_r->process = key_of(&header.process);
-	record_r->tid = header.tid;
+	record_r->type = header->type;
+	record_r->time_boot_ns = header->time_ns;
+	record_r->process = key_of(&header->process);
+	record_r->tid = header->tid;
 	record_r->kernel_thread = false;
 	switch (record_r->type) {
 	case EVENT_FORK:

@@ -32,8 +32,9 @@ struct record {
 	};
 };
 
-/* 0, or -EBADMSG when the bytes are not a record of this layout. clock turns boot time into wall
- * time. The draft's env is the whole environment that was read: see record_filter_environment(). */
+/* 0, or -EBADMSG when the bytes are not a record of this layout, or don't lie at a multiple of
+ * eight, as they do in the ring. clock turns boot time into wall time. The draft's env is the whole
+ * environment that was read: see record_filter_environment(). */
 WARN_UNUSED int record_decode(const void *bytes, size_t n, const struct clock *clock,
 			      struct record *record_r);
 
