@@ -28,10 +28,10 @@ struct journal {
 	const struct clock *clock;
 	void (*on_loss)(void *ctx, const struct journal_loss *loss);
 	void *ctx;
-	struct journal_block *open; /* being filled; NULL: none */
-	struct buf record;	    /* writes into it, between begin and end */
-	uint64_t next_seq;
-	bool commit_due; /* asked for while the queue was deep */
+	struct journal_block *open;   /* being filled; NULL: none */
+	struct buf record;	      /* writes into it, between begin and end */
+	uint64_t first_seq, next_seq; /* of what this session appends */
+	bool commit_due;	      /* asked for while the queue was deep */
 	struct journal_loss refused;
 	uint64_t refused_total;
 };
@@ -185,7 +185,7 @@ static int open_writer(struct journal *journal, struct errmsg *em)
 	if (err)
 		return err;
 	journal_writer_tell(w);
-	journal->next_seq = w->header.first_seq;
+	journal->first_seq = journal->next_seq = w->header.first_seq;
 	return start_thread(journal, em);
 }
 
@@ -398,13 +398,26 @@ static bool thread_ended(struct journal *journal, unsigned int timeout_ms)
 	return pthread_timedjoin_np(journal->thread, NULL, &deadline) == 0;
 }
 
-void journal_close(struct journal **journal, unsigned int timeout_ms)
+static struct journal_closed what_is_left(struct journal *journal)
 {
+	struct journal_stats stats;
+
+	journal_stats(journal, &stats);
+	return (struct journal_closed){
+		.last_seq = stats.last_seq,
+		.unwritten = journal->next_seq - journal->first_seq - stats.records,
+	};
+}
+
+struct journal_closed journal_close(struct journal **journal, unsigned int timeout_ms)
+{
+	struct journal_closed closed = { 0 };
 	struct journal *j = *journal;
 	struct journal_queue *queue;
+	bool ended;
 
 	if (!j)
-		return;
+		return closed;
 	queue = &j->writer->queue;
 	if (j->open && j->open->count > 0)
 		hand_over(j);
@@ -414,7 +427,9 @@ void journal_close(struct journal **journal, unsigned int timeout_ms)
 	queue->stop = queue->kick = true;
 	pthread_cond_signal(&queue->wake);
 	pthread_mutex_unlock(&queue->lock);
-	if (thread_ended(j, timeout_ms))
+	ended = thread_ended(j, timeout_ms);
+	closed = what_is_left(j);
+	if (ended)
 		writer_free(&j->writer);
 	else
 		/* It hangs in the kernel on a dead disk and still uses the writer's memory: that
@@ -422,4 +437,5 @@ void journal_close(struct journal **journal, unsigned int timeout_ms)
 		pthread_detach(j->thread);
 	free(j);
 	*journal = NULL;
+	return closed;
 }

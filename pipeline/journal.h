@@ -91,8 +91,13 @@ bool journal_is_blocked(const struct journal *journal);
  * JOURNAL_BLOCK goes no further. */
 void journal_set_low_cursor(struct journal *journal, uint64_t seq);
 void journal_stats(struct journal *journal, struct journal_stats *stats_r);
+/* What an orderly end left. */
+struct journal_closed {
+	uint64_t last_seq;  /* newest that readers can see; 0: none */
+	uint64_t unwritten; /* records behind it that could not be written in time */
+};
 /* Commits, syncs (bounded by timeout_ms), seals the end and closes. */
-void journal_close(struct journal **journal, unsigned int timeout_ms);
+struct journal_closed journal_close(struct journal **journal, unsigned int timeout_ms);
 
 /* Makes the sealing key of a new journal, writes its first state to the directory and returns the
  * verification key as text, for `weir verify --export-key`: shown once, kept off the host. */

@@ -4,6 +4,7 @@
 
 #include "journal_fixture.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -75,10 +76,53 @@ static void test_a_batch_that_comes_during_a_sync_is_written(void **state)
 	assert_int_equal(fixture_read(f, 0).last_seq, 9);
 }
 
+static ssize_t no_room(const struct journal_io *io, int fd, const void *bytes, size_t n,
+		       off_t offset)
+{
+	errno = ENOSPC;
+	return -1;
+}
+
+static void test_what_could_not_be_written_is_said(void **state)
+{
+	struct journal_closed closed;
+	struct fixture *f = *state;
+	struct slow_disk disk;
+
+	disk_init(&disk);
+	f->settings.when_full = JOURNAL_BLOCK;
+	fixture_open_io(f, &disk.io);
+	fixture_write(f, 5, 5);
+	disk.io.write_at = no_room;
+	assert_true(fixture_append(f, 3, 3));
+	closed = journal_close(&f->journal, 10000);
+	assert_int_equal(closed.last_seq, 5);
+	assert_int_equal(closed.unwritten, 3);
+}
+
+static void test_an_orderly_end_leaves_nothing_unwritten(void **state)
+{
+	struct journal_closed closed;
+	struct fixture *f = *state;
+
+	fixture_open(f);
+	fixture_write(f, 5, 5);
+	fixture_close(f);
+	fixture_open(f); /* numbers go on */
+	assert_true(fixture_append(f, 4, 2));
+	closed = journal_close(&f->journal, 10000);
+	assert_int_equal(closed.last_seq, 9);
+	assert_int_equal(closed.unwritten, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_a_batch_that_comes_during_a_sync_is_written,
+						fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_what_could_not_be_written_is_said,
+						fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_an_orderly_end_leaves_nothing_unwritten,
 						fixture_setup, fixture_teardown),
 	};
 
