@@ -35,6 +35,13 @@ static int open_cursor(struct delivery *d, struct errmsg *em)
 	return 0;
 }
 
+static size_t window_of(const struct output_type *type)
+{
+	if (type->window == 0)
+		return 1;
+	return type->window < DELIVERY_WINDOW ? type->window : DELIVERY_WINDOW;
+}
+
 int delivery_create(const struct delivery_settings *settings, struct delivery **delivery_r,
 		    struct errmsg *em)
 {
@@ -47,6 +54,7 @@ int delivery_create(const struct delivery_settings *settings, struct delivery **
 		return -ENOMEM;
 	}
 	d->set = *settings;
+	d->window_size = window_of(settings->output->output_type);
 	backoff_init(&d->backoff, settings->output->retry.initial_ns,
 		     settings->output->retry.max_ns, settings->random, settings->random_ctx);
 	err = open_cursor(d, em);
@@ -192,7 +200,7 @@ static bool retire_flights(struct delivery *d)
 	while (d->window_count && delivery_flight(d, 0)->state == FLIGHT_DONE) {
 		count_flight(d, delivery_flight(d, 0));
 		delivery_flight(d, 0)->state = FLIGHT_FREE;
-		d->window_head = (d->window_head + 1) % DELIVERY_WINDOW;
+		d->window_head = (d->window_head + 1) % d->window_size;
 		d->window_count--;
 		any = true;
 	}
@@ -284,7 +292,7 @@ static bool step(struct delivery *d)
 	for (i = 0; i < n; i++)
 		moved |= move_flight(d, delivery_flight(d, i));
 	moved |= retire_flights(d);
-	if (d->window_count < DELIVERY_WINDOW &&
+	if (d->window_count < d->window_size &&
 	    (d->window_count == 0 ||
 	     delivery_flight(d, d->window_count - 1)->state != FLIGHT_FILLING)) {
 		struct flight *f = delivery_flight(d, d->window_count);
@@ -321,7 +329,7 @@ static uint64_t flight_deadline_ns(const struct delivery *d, const struct flight
 
 static bool can_fill(struct delivery *d)
 {
-	return d->window_count < DELIVERY_WINDOW ||
+	return d->window_count < d->window_size ||
 	       delivery_flight(d, d->window_count - 1)->state == FLIGHT_FILLING;
 }
 
@@ -380,15 +388,17 @@ void delivery_reopen(struct delivery *d)
 		d->out->type->reopen(d->out);
 }
 
-void delivery_drain(struct delivery *d)
+void delivery_drain(struct delivery *d, uint64_t last_seq)
 {
 	d->draining = true;
+	d->drain_seq = last_seq;
 	d->is_at_end = false; /* until the reader has said so again */
 }
 
 bool delivery_is_drained(const struct delivery *d)
 {
-	return d->draining && d->window_count == 0 && d->is_at_end && d->rejected.count == 0;
+	return d->draining && d->window_count == 0 && d->is_at_end && d->rejected.count == 0 &&
+	       d->acked_seq >= d->drain_seq;
 }
 
 void delivery_free(struct delivery **delivery)
@@ -444,4 +454,9 @@ void output_ready(struct output *out)
 void output_error(struct output *out, const struct errmsg *em)
 {
 	out->delivery->error = *em;
+}
+
+void output_wait(struct output *out, uint64_t wait_ns)
+{
+	out->delivery->peer_wait_ns = wait_ns < PEER_WAIT_MAX_NS ? wait_ns : PEER_WAIT_MAX_NS;
 }

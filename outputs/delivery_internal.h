@@ -10,9 +10,8 @@
 #include "outputs/loss_notice.h"
 #include "pipeline/journal_reader.h"
 
-/* Batches on their way at once. The order of acknowledgement is free, the cursor follows the
- * oldest. */
-#define DELIVERY_WINDOW 1
+/* Most batches on their way at once; how many, the destination's type says. */
+#define DELIVERY_WINDOW 64
 /* Halving a batch leaves one part per level, and a batch has at most 2^16 events. */
 #define FLIGHT_PARTS 18
 /* Work of one run, so that the others get their turn. */
@@ -23,6 +22,7 @@
 #define READER_RETRY_NS	   NSEC_PER_SEC
 #define CURSOR_INTERVAL_NS (250 * NSEC_PER_MSEC)
 #define NOTICE_INTERVAL_NS (10 * NSEC_PER_SEC)
+#define PEER_WAIT_MAX_NS   (3600 * NSEC_PER_SEC)
 
 enum flight_state {
 	FLIGHT_FREE,
@@ -59,7 +59,7 @@ struct delivery {
 	struct backoff backoff;
 	struct dead_letters *letters; /* NULL until the first refusal */
 	struct flight window[DELIVERY_WINDOW];
-	size_t window_head, window_count;
+	size_t window_size, window_head, window_count;
 
 	uint64_t read_seq;	     /* last one taken from the journal */
 	uint64_t acked_seq;	     /* the cursor */
@@ -70,11 +70,13 @@ struct delivery {
 	bool is_at_end;
 
 	uint64_t wait_until_ns; /* destination: no attempt before */
+	uint64_t peer_wait_ns;	/* what the peer asked for with its last answer; 0: nothing */
 	uint64_t reader_wait_until_ns;
 	uint64_t busy_since_ns; /* 0: not busy */
 	bool lost_while_idle;
 	bool was_open;
 	bool draining;
+	uint64_t drain_seq; /* while draining: nothing behind it is read; 0: no such number */
 	enum output_state state;
 	uint64_t down_since_ns; /* 0: not down */
 	struct errmsg error;	/* why, in the destination's words */
@@ -94,7 +96,7 @@ static inline uint64_t delivery_now(const struct delivery *d)
 
 static inline struct flight *delivery_flight(struct delivery *d, size_t i)
 {
-	return &d->window[(d->window_head + i) % DELIVERY_WINDOW];
+	return &d->window[(d->window_head + i) % d->window_size];
 }
 
 static inline struct batch *flight_part(const struct flight *f)

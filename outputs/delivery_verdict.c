@@ -149,10 +149,19 @@ static bool bisect(struct flight *f)
 	return true;
 }
 
-static void retry_later(struct delivery *d)
+/* As long as our own backoff says, or longer when the peer asked for it. */
+static void wait_before_retry(struct delivery *d, uint64_t wait_ns)
 {
 	metric_add(&d->set.metrics->retries, 1);
-	d->wait_until_ns = delivery_now(d) + backoff_next(&d->backoff);
+	if (wait_ns < d->peer_wait_ns)
+		wait_ns = d->peer_wait_ns;
+	d->peer_wait_ns = 0;
+	d->wait_until_ns = delivery_now(d) + wait_ns;
+}
+
+static void retry_later(struct delivery *d)
+{
+	wait_before_retry(d, backoff_next(&d->backoff));
 	delivery_set_state(d, OUTPUT_STATE_WAITING);
 }
 
@@ -168,6 +177,7 @@ static void take_sent(struct delivery *d, struct flight *f)
 		return;
 	}
 	backoff_reset(&d->backoff);
+	d->peer_wait_ns = 0;
 	metric_add(&d->set.metrics->batches, 1);
 	delivery_set_state(d, OUTPUT_STATE_UP);
 }
@@ -199,8 +209,7 @@ void delivery_lose(struct delivery *d)
 
 static void hold(struct delivery *d)
 {
-	metric_add(&d->set.metrics->retries, 1);
-	d->wait_until_ns = delivery_now(d) + HELD_RETRY_NS;
+	wait_before_retry(d, HELD_RETRY_NS);
 	delivery_set_state(d, OUTPUT_STATE_HELD);
 }
 
@@ -225,6 +234,10 @@ void flight_take_verdict(struct delivery *d, struct flight *f, enum output_verdi
 		break;
 	case OUTPUT_BUSY:
 		d->busy_since_ns = delivery_now(d) ? delivery_now(d) : 1;
+		break;
+	case OUTPUT_LATER:
+		settle_part(d, f, VERDICT_RETRY);
+		retry_later(d);
 		break;
 	case OUTPUT_LOST:
 		settle_part(d, f, VERDICT_RETRY);

@@ -23,6 +23,7 @@ enum output_verdict {
 	OUTPUT_SENT,	/* acknowledged, as far as the protocol can tell */
 	OUTPUT_PENDING, /* taken; output_settled() follows for this batch */
 	OUTPUT_BUSY,	/* not taken; output_ready() follows */
+	OUTPUT_LATER,	/* not taken; the peer is there and wants it again later */
 	OUTPUT_LOST,	/* not taken; the peer is gone, reopen later */
 	OUTPUT_REFUSED, /* the peer will never take this */
 	OUTPUT_HELD, /* not taken; the configuration is at fault (bad token, no such topic): keep,
@@ -56,12 +57,17 @@ struct output_type {
 	/* Backstop: a batch that stays PENDING, or an output that stays BUSY, for longer is LOST.
 	 * 0: none, it waits on purpose (a paused terminal). */
 	uint64_t settle_timeout_ns;
+	/* How many batches it may hold PENDING at once; 0: one. They may settle in any order, the
+	 * cursor follows the oldest; after LOST all of them go out again, oldest first. A protocol
+	 * whose peer keeps the order of what it is sent keeps it with any window. */
+	unsigned int window;
+	const char *default_format; /* what `format: auto` means; NULL: json */
 	/* settings outlive the output. */
 	WARN_UNUSED int (*open)(const struct output_settings *settings, struct event_base *base,
 				struct output **out_r, struct errmsg *em);
-	/* Delivery guarantees one batch at a time until it is settled. With SENT, LOST, REFUSED or
-	 * HELD the batch is delivery's again; with PENDING it is the destination's until
-	 * output_settled(). Verdicts set on single events count whatever the batch's verdict is. */
+	/* Delivery hands over at most `window` batches until one is settled. With PENDING the batch
+	 * is the destination's until output_settled(), else it is delivery's again. Verdicts set on
+	 * single events count whatever the batch's verdict is. */
 	enum output_verdict (*send)(struct output *out, struct batch *batch);
 	/* Optional: file rotated, certificates changed. */
 	void (*reopen)(struct output *out);
@@ -75,8 +81,12 @@ struct output_type {
 void output_settled(struct output *out, struct batch *batch, enum output_verdict verdict,
 		    const struct errmsg *em);
 void output_ready(struct output *out);
-/* For send() to say why it returned LOST, REFUSED or HELD. */
+/* For send() to say why it returned LATER, LOST, REFUSED or HELD. */
 void output_error(struct output *out, const struct errmsg *em);
+/* The peer said when to come back (Retry-After): before the verdict LATER, LOST or HELD that it
+ * came with. The next attempt is made no earlier than that, and no earlier than the backoff says;
+ * more than an hour counts as an hour. */
+void output_wait(struct output *out, uint64_t wait_ns);
 
 /* All destinations there are, ended by NULL. */
 extern const struct output_type *const output_types[];

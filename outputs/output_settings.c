@@ -182,7 +182,7 @@ static const struct format *automatic_format(const struct output_type *type)
 	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
 
 	if (strcmp(type->name, "stdout") != 0 || !isatty(STDOUT_FILENO))
-		return format_by_name("json");
+		return format_by_name(type->default_format ? type->default_format : "json");
 	if ((no_color && *no_color) || (term && strcmp(term, "dumb") == 0))
 		return format_by_name("compact");
 	return format_by_name("compact-color");
