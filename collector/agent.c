@@ -495,8 +495,23 @@ static int agent_start(struct agent *agent, struct errmsg *em)
 	return 0;
 }
 
+/* The journal first: only when it is closed is it known how far the outputs have to go. What an
+ * output does not take in time is there at the next start. */
+static void stop_delivery(struct agent *agent)
+{
+	struct journal_closed closed = journal_close(&agent->journal, STOP_JOURNAL_MS);
+
+	if (closed.unwritten)
+		log_error("journal: the last %llu events could not be written and are lost",
+			  (unsigned long long)closed.unwritten);
+	if (!agent->supervisor)
+		return;
+	supervisor_wake(agent->supervisor);
+	supervisor_stop(agent->supervisor, closed.last_seq);
+}
+
 /* Nothing new is seen from here on; everything that was seen is journaled, then delivered as far
- * as the drain timeout allows. What an output did not take is there at the next start. */
+ * as the drain timeout allows. */
 static void agent_stop(struct agent *agent)
 {
 	struct accounting accounting;
@@ -504,13 +519,11 @@ static void agent_stop(struct agent *agent)
 	sensor_stop(agent->sensor);
 	while (drain_once(agent))
 		;
+	(void)journal_poll(agent->journal); /* losses that it has to tell */
 	measure_kernel(agent);
 	pipeline_tick(agent->pipeline, true);
 	accounting_read(&agent->board->collector, &accounting);
 	journal_notice(agent, KIND_WEIR_STOP, &accounting);
-	journal_close(&agent->journal, STOP_JOURNAL_MS);
-	supervisor_wake(agent->supervisor);
-	supervisor_stop(agent->supervisor);
 }
 
 static void agent_free(struct agent *agent)
@@ -521,8 +534,6 @@ static void agent_free(struct agent *agent)
 	pipeline_free(&agent->pipeline);
 	sensor_close(&agent->sensor);
 	supervisor_free(&agent->supervisor);
-	if (agent->journal)
-		journal_close(&agent->journal, STOP_JOURNAL_MS);
 	for (size_t i = 0; i < agent->events_count; i++)
 		if (agent->events[i])
 			event_free(agent->events[i]);
@@ -564,8 +575,7 @@ int agent_run(const struct agent_options *options)
 		event_base_dispatch(agent.base);
 		agent_stop(&agent);
 	}
-	if (agent.supervisor)
-		supervisor_stop(agent.supervisor);
+	stop_delivery(&agent);
 	agent_free(&agent);
 	return err ? exit_code_of(err) : EXIT_OK;
 }

@@ -99,6 +99,7 @@ int agent_reload(struct agent *agent, struct errmsg *em)
 {
 	struct settings_document *document, *old_document = agent->document;
 	struct pipeline *pipeline, *old_pipeline = agent->pipeline;
+	struct journal_stats stats;
 	int err = build(agent, &document, &pipeline, em);
 
 	if (err) {
@@ -117,7 +118,8 @@ int agent_reload(struct agent *agent, struct errmsg *em)
 		settings_free(&old_document);
 	log_set_level((enum log_level)settings_of(document)->log_level);
 	agent_digest(agent->options->config_path, agent->config_digest);
-	supervisor_replace(agent->supervisor);
+	journal_stats(agent->journal, &stats);
+	supervisor_replace(agent->supervisor, stats.last_seq);
 	metric_add(&agent->board->collector.config_reloads, 1);
 	log_info("configuration reloaded");
 	journal_outcome(agent, "reloaded", false);

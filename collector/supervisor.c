@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/pidfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -32,7 +33,8 @@ struct supervisor {
 	int control_fd; /* -1: none runs */
 	uint64_t started_ns;
 	unsigned int backoff_ms;
-	bool replacing; /* its end is wanted, a new one follows at once */
+	bool replacing;	  /* its end is wanted, a new one follows at once */
+	bool owes_reopen; /* the socket had no room for it */
 	bool stopping;
 };
 
@@ -135,6 +137,7 @@ void supervisor_start(struct supervisor *supervisor)
 
 	if (supervisor->pid || supervisor->stopping)
 		return;
+	metric_set(&supervisor->settings.board->collector.drain_seq, 0);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
 		err = -errno;
 	} else {
@@ -149,6 +152,7 @@ void supervisor_start(struct supervisor *supervisor)
 		return;
 	}
 	supervisor->control_fd = pair[0];
+	supervisor->owes_reopen = false; /* it has just opened them */
 	supervisor->started_ns = clock_boot_ns(&supervisor->clock);
 	metric_add(&supervisor->settings.board->collector.forwarder_starts, 1);
 }
@@ -166,31 +170,44 @@ static void on_restart(evutil_socket_t fd, short what, void *ctx)
 		supervisor_start(supervisor);
 }
 
-static void tell(struct supervisor *supervisor, enum forwarder_message message)
+/* False: the socket is full of wake-ups that it has not read. */
+static bool tell(struct supervisor *supervisor, enum forwarder_message message)
 {
 	char byte = (char)message;
 
-	/* EAGAIN: the socket is full of wake-ups it has not read; EPIPE: SIGCHLD follows. */
-	if (supervisor->control_fd >= 0)
-		(void)!send(supervisor->control_fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (supervisor->control_fd < 0)
+		return true;
+	/* Another failure means that it is gone: SIGCHLD follows. */
+	return send(supervisor->control_fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ||
+	       errno != EAGAIN;
 }
 
 void supervisor_wake(struct supervisor *supervisor)
 {
-	tell(supervisor, FORWARDER_WAKE);
+	if (supervisor->owes_reopen)
+		supervisor_reopen(supervisor);
+	(void)tell(supervisor, FORWARDER_WAKE); /* a full socket says the same */
 }
 
 void supervisor_reopen(struct supervisor *supervisor)
 {
-	tell(supervisor, FORWARDER_REOPEN);
+	supervisor->owes_reopen = !tell(supervisor, FORWARDER_REOPEN);
 }
 
-void supervisor_replace(struct supervisor *supervisor)
+/* An end of file behind the wake-ups means the same as the message, and has always room. */
+static void tell_drain(struct supervisor *supervisor, uint64_t last_seq)
+{
+	metric_set(&supervisor->settings.board->collector.drain_seq, last_seq);
+	if (!tell(supervisor, FORWARDER_DRAIN))
+		shutdown(supervisor->control_fd, SHUT_WR);
+}
+
+void supervisor_replace(struct supervisor *supervisor, uint64_t last_seq)
 {
 	supervisor->replacing = true;
 	supervisor->backoff_ms = BACKOFF_FIRST_MS;
 	if (supervisor->pid) {
-		tell(supervisor, FORWARDER_DRAIN);
+		tell_drain(supervisor, last_seq);
 		arm(supervisor, supervisor->settings.drain_timeout_ns / NSEC_PER_MSEC + 1000);
 		return;
 	}
@@ -241,16 +258,24 @@ void supervisor_reap(struct supervisor *supervisor)
 		ended(supervisor, status);
 }
 
-/* Its end of the socket closes when it exits: that is the wait, without polling for the child. */
-static void wait_for_hangup(int fd, uint64_t timeout_ns)
+/* Waits for its end, bounded whatever signals come. */
+static void wait_for_end(struct supervisor *supervisor, uint64_t timeout_ns)
 {
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	uint64_t now = clock_boot_ns(&supervisor->clock), deadline = now + timeout_ns;
+	int n = -1, fd = pidfd_open(supervisor->pid, 0);
+	/* Where that is forbidden: its end of the socket closes while it exits. */
+	struct pollfd ended = { .fd = fd < 0 ? supervisor->control_fd : fd, .events = POLLIN };
 
-	while (poll(&pollfd, 1, (int)(timeout_ns / NSEC_PER_MSEC)) < 0 && errno == EINTR)
-		;
+	for (; n < 0 && now < deadline; now = clock_boot_ns(&supervisor->clock)) {
+		n = poll(&ended, 1, (int)((deadline - now) / NSEC_PER_MSEC) + 1);
+		if (n < 0 && errno != EINTR)
+			break;
+	}
+	if (fd >= 0)
+		close(fd);
 }
 
-void supervisor_stop(struct supervisor *supervisor)
+void supervisor_stop(struct supervisor *supervisor, uint64_t last_seq)
 {
 	int status;
 
@@ -258,9 +283,8 @@ void supervisor_stop(struct supervisor *supervisor)
 	evtimer_del(supervisor->restart);
 	if (!supervisor->pid)
 		return;
-	tell(supervisor, FORWARDER_DRAIN);
-	wait_for_hangup(supervisor->control_fd,
-			supervisor->settings.drain_timeout_ns + NSEC_PER_SEC);
+	tell_drain(supervisor, last_seq);
+	wait_for_end(supervisor, supervisor->settings.drain_timeout_ns + NSEC_PER_SEC);
 	if (waitpid(supervisor->pid, &status, WNOHANG) != supervisor->pid) {
 		kill(supervisor->pid, SIGKILL);
 		waitpid(supervisor->pid, &status, 0);

@@ -32,10 +32,12 @@ void supervisor_start(struct supervisor *supervisor);
 void supervisor_wake(struct supervisor *supervisor);
 /* Log files were rotated: outputs open theirs anew. */
 void supervisor_reopen(struct supervisor *supervisor);
-/* Lets the running one drain and starts a new one, which reads the configuration again. */
-void supervisor_replace(struct supervisor *supervisor);
+/* Lets the running one drain, up to last_seq, and starts a new one, which reads the configuration
+ * again and goes on behind that. */
+void supervisor_replace(struct supervisor *supervisor, uint64_t last_seq);
 /* Call on SIGCHLD. */
 void supervisor_reap(struct supervisor *supervisor);
-/* Lets it drain and waits for its end, at most the drain timeout and a second; then kills it. */
-void supervisor_stop(struct supervisor *supervisor);
+/* Lets it drain, which is over when each output has acknowledged last_seq (0: what it finds in the
+ * journal), and waits for its end, at most the drain timeout and a second; then kills it. */
+void supervisor_stop(struct supervisor *supervisor, uint64_t last_seq);
 void supervisor_free(struct supervisor **supervisor);

@@ -50,9 +50,11 @@ WARN_UNUSED int delivery_create(const struct delivery_settings *settings,
 uint64_t delivery_run(struct delivery *delivery);
 /* Passes the word on to the destination. */
 void delivery_reopen(struct delivery *delivery);
-/* From now on batches don't wait to be full. */
-void delivery_drain(struct delivery *delivery);
-/* After delivery_drain(): everything that was in the journal is acknowledged. */
+/* From now on batches don't wait to be full, and nothing behind last_seq is read (0: the journal's
+ * end, wherever that is found). */
+void delivery_drain(struct delivery *delivery, uint64_t last_seq);
+/* After delivery_drain(): everything up to last_seq is acknowledged. That the reader sees no more
+ * is not enough: what the collector knows to be there may not have met its eyes yet. */
 bool delivery_is_drained(const struct delivery *delivery);
 /* Closes the destination and syncs the cursor; what is in flight will go out again. */
 void delivery_free(struct delivery **delivery);

@@ -152,6 +152,10 @@ static bool take_next(struct delivery *d, struct flight *f)
 	struct journal_loss loss = { 0 };
 	struct errmsg em = { "" };
 
+	if (d->drain_seq && d->read_seq >= d->drain_seq) {
+		d->is_at_end = true;
+		return false;
+	}
 	switch (journal_reader_next(d->reader, &record, &loss, &em)) {
 	case JOURNAL_READ_RECORD:
 		d->read_seq = record.seq;

@@ -108,13 +108,20 @@ static void stop_loop(evutil_socket_t fd, short what, void *arg)
 {
 	struct forwarder *fw = arg;
 
-	log_warn("drain timeout: what is left is delivered at the next start");
+	size_t i;
+
+	for (i = 0; i < fw->output_count; i++)
+		if (!delivery_is_drained(fw->outputs[i].delivery))
+			log_warn("output %s: drain timeout: what is left is delivered at the next "
+				 "start",
+				 fw->list.v[i]->name);
 	event_base_loopbreak(fw->base);
 }
 
 static void start_drain(struct forwarder *fw)
 {
 	uint64_t timeout = fw->set->settings->forwarder.drain_timeout_ns;
+	uint64_t last_seq = metric_get(&fw->set->board->collector.drain_seq);
 	struct timeval tv = { timeout / NSEC_PER_SEC, timeout % NSEC_PER_SEC / 1000 };
 	size_t i;
 
@@ -123,7 +130,7 @@ static void start_drain(struct forwarder *fw)
 	fw->draining = true;
 	event_del(fw->control); /* its end of file would be readable for ever */
 	for (i = 0; i < fw->output_count; i++)
-		delivery_drain(fw->outputs[i].delivery);
+		delivery_drain(fw->outputs[i].delivery, last_seq);
 	wake_all(fw);
 	if (evtimer_add(fw->drain_timeout, &tv) != 0)
 		event_base_loopbreak(fw->base);

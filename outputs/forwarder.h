@@ -5,8 +5,9 @@
  *
  * The collector talks to it over one socket pair, a byte a message: FORWARDER_WAKE (the journal
  * grew), FORWARDER_REOPEN (log files were rotated), FORWARDER_DRAIN (deliver what is there, then
- * exit). End of file means that the collector is gone: it drains, bounded, and exits. So does
- * SIGTERM. */
+ * exit). How far to deliver stands on the board then: drain_seq. End of file means that the
+ * collector is gone or found no room for that word: it drains, bounded, and exits. So does SIGTERM.
+ */
 #pragma once
 
 #include "base/errmsg.h"

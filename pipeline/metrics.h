@@ -42,6 +42,7 @@ struct metrics_collector {
 	metric_t task_map_full, socket_unknown;
 	metric_t redaction_replaced, redaction_failed;
 	metric_t forwarder_starts;
+	metric_t drain_seq; /* how far a forwarder that is told to drain delivers; 0: to the end */
 	metric_t config_reloads, config_refusals;
 	metric_t start_wall_ns;
 	metric_t resident_bytes;

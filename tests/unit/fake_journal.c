@@ -18,6 +18,7 @@ static struct entry entries[MAX_ENTRIES];
 static size_t entry_count;
 static uint64_t next_seq = 1;
 static bool fail_once;
+static size_t hidden;
 static struct {
 	char path[256];
 	uint64_t seq;
@@ -38,6 +39,7 @@ void fake_journal_reset(void)
 		free(entries[--entry_count].json);
 	next_seq = 1;
 	fail_once = false;
+	hidden = 0;
 	memset(cursors, 0, sizeof(cursors));
 	cursor_writes = 0;
 }
@@ -63,6 +65,11 @@ void fake_journal_lose(uint64_t count)
 {
 	entries[entry_count++] = (struct entry){ next_seq, count, KIND_NONE, NULL };
 	next_seq += count;
+}
+
+void fake_journal_hide(size_t newest)
+{
+	hidden = newest;
 }
 
 void fake_journal_fail_once(void)
@@ -94,7 +101,7 @@ enum journal_read journal_reader_next(struct journal_reader *reader,
 		errmsg_set(em, "no disk");
 		return JOURNAL_READ_ERROR;
 	}
-	if (reader->at == entry_count)
+	if (reader->at + hidden >= entry_count)
 		return JOURNAL_READ_END;
 	entry = &entries[reader->at++];
 	if (entry->lost) {

@@ -10,6 +10,8 @@ uint64_t fake_journal_add(const char *arguments);
 uint64_t fake_journal_add_kind(enum event_kind kind, const char *json);
 /* `count` numbers are skipped; readers are told. */
 void fake_journal_lose(uint64_t count);
+/* Readers don't see the newest n entries yet. */
+void fake_journal_hide(size_t newest);
 /* The next read of any reader fails, once. */
 void fake_journal_fail_once(void);
 /* What a cursor file holds; survives everything but fake_journal_reset(). */

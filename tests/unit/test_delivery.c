@@ -507,11 +507,53 @@ static void test_draining_sends_what_is_there_at_once(void **state)
 	rig_run(rig);
 	assert_int_equal(rig->script->sends, 0);
 	add_events(1);
-	delivery_drain(rig->delivery);
+	delivery_drain(rig->delivery, 0);
 	assert_false(delivery_is_drained(rig->delivery));
 	rig_run(rig);
 	assert_true(delivery_is_drained(rig->delivery));
 	assert_accepted(rig, 1, 4);
+}
+
+static void test_the_end_that_a_reader_sees_is_not_the_end_that_was_told(void **state)
+{
+	struct rig *rig = *state;
+
+	add_events(4);
+	fake_journal_hide(1);
+	rig_start(rig);
+	delivery_drain(rig->delivery, 4);
+	rig_run(rig);
+	assert_accepted(rig, 1, 3);
+	assert_false(delivery_is_drained(rig->delivery));
+	fake_journal_hide(0);
+	rig_run(rig);
+	assert_true(delivery_is_drained(rig->delivery));
+	assert_accepted(rig, 1, 4);
+}
+
+static void test_draining_goes_no_further_than_told(void **state)
+{
+	struct rig *rig = *state;
+
+	add_events(30);
+	rig_start(rig);
+	delivery_drain(rig->delivery, 14);
+	rig_run(rig);
+	assert_true(delivery_is_drained(rig->delivery));
+	assert_accepted(rig, 1, 14);
+}
+
+static void test_draining_ends_although_the_last_one_is_lost(void **state)
+{
+	struct rig *rig = *state;
+
+	add_events(2);
+	fake_journal_lose(3);
+	rig_start(rig);
+	delivery_drain(rig->delivery, 5);
+	rig_run(rig);
+	assert_true(delivery_is_drained(rig->delivery));
+	assert_int_equal(rig_counter(&rig->metrics.missed), 3);
 }
 
 static void test_a_dead_output_is_not_drained(void **state)
@@ -522,7 +564,7 @@ static void test_a_dead_output_is_not_drained(void **state)
 	add_events(1);
 	rig_start(rig);
 	rig_run(rig);
-	delivery_drain(rig->delivery);
+	delivery_drain(rig->delivery, 0);
 	rig_run(rig);
 	assert_false(delivery_is_drained(rig->delivery));
 }
@@ -620,6 +662,9 @@ int main(void)
 		T(test_start_now_begins_with_the_session),
 		T(test_a_cursor_ahead_of_a_new_journal_takes_this_session),
 		T(test_draining_sends_what_is_there_at_once),
+		T(test_the_end_that_a_reader_sees_is_not_the_end_that_was_told),
+		T(test_draining_goes_no_further_than_told),
+		T(test_draining_ends_although_the_last_one_is_lost),
 		T(test_a_dead_output_is_not_drained),
 		T(test_reopen_reaches_the_destination),
 		T(test_the_equation_holds_through_all_of_it),

@@ -544,6 +544,25 @@ static void test_sigterm_drains(void **state)
 	assert_int_equal(metric_get(&counters(f, "n")->state), OUTPUT_STATE_CLOSED);
 }
 
+/* The collector knows how far its journal goes; here it says so before any of it can be read. */
+static void test_drained_means_up_to_what_was_told(void **state)
+{
+	struct fixture *f = *state;
+	char yaml[1024];
+
+	yaml_for(f, yaml, sizeof(yaml), "delay: 0s");
+	configure(f, yaml);
+	f->settings.forwarder.drain_timeout_ns = PATIENCE_MS * NSEC_PER_MSEC;
+	start(f);
+	await_state(f, "fault", OUTPUT_STATE_UP);
+	metric_set(&f->board->collector.drain_seq, 1000);
+	tell(f, FORWARDER_DRAIN);
+	write_events(f, 1500);
+	assert_int_equal(await_exit(f), EXIT_OK);
+	assert_int_equal(settled(f, "fault"), 1000);
+	assert_int_equal(assert_has_all(read_file(f, f->out_dir, "good.json"), 1, 1000), 1000);
+}
+
 static void test_wrong_settings_end_at_once(void **state)
 {
 	struct fixture *f = *state;
@@ -587,6 +606,7 @@ int main(void)
 		T(test_a_closed_pipe_is_an_outage_not_an_end),
 		T(test_end_of_the_collector_is_the_end),
 		T(test_sigterm_drains),
+		T(test_drained_means_up_to_what_was_told),
 		T(test_wrong_settings_end_at_once),
 		T(test_the_state_directory_has_one_user),
 	};
