@@ -56,18 +56,21 @@ static int byte_rarity(unsigned char c)
 	return at ? (int)(at - common_first) : (int)sizeof(common_first);
 }
 
-static int pair_rarity(const struct literal *literal, size_t at)
+static int rarity(const struct literal *literal, size_t at, size_t width)
 {
-	return byte_rarity((unsigned char)literal->text[at]) +
-	       byte_rarity((unsigned char)literal->text[at + 1]);
+	int sum = 0;
+
+	for (size_t i = at; i < at + width && i < literal->length; i++)
+		sum += byte_rarity((unsigned char)literal->text[i]);
+	return sum;
 }
 
-size_t literal_rarest_pair(const struct literal *literal)
+size_t literal_rarest(const struct literal *literal, size_t width)
 {
 	size_t best = 0;
 
-	for (size_t at = 1; at + 1 < literal->length; at++)
-		if (pair_rarity(literal, at) > pair_rarity(literal, best))
+	for (size_t at = 1; at + width <= literal->length; at++)
+		if (rarity(literal, at, width) > rarity(literal, best, width))
 			best = at;
 	return best;
 }
@@ -79,8 +82,7 @@ static int set_worth(const struct literal_set *set)
 
 	for (size_t i = 0; i < set->n; i++) {
 		const struct literal *literal = &set->v[i];
-		int worth =
-			pair_rarity(literal, literal_rarest_pair(literal)) + 8 * literal->length;
+		int worth = rarity(literal, literal_rarest(literal, 2), 2) + 8 * literal->length;
 
 		if (worth < worst)
 			worst = worth;

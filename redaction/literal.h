@@ -26,8 +26,9 @@ struct literal_set {
  * beyond ASCII, so those have none. */
 bool literals_required(const char *pattern, struct literal_set *set_r);
 
-/* Where in the literal the pair of bytes begins that is the rarest in command lines. */
-size_t literal_rarest_pair(const struct literal *literal);
+/* Where in the literal the `width` bytes begin that are the rarest in command lines; 0 when it is
+ * not longer. */
+size_t literal_rarest(const struct literal *literal, size_t width);
 
 static inline unsigned char literal_fold(unsigned char c)
 {
