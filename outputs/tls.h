@@ -1,0 +1,37 @@
+/* outputs/tls.h: OpenSSL contexts made from a destination's settings, and OpenSSL's verdicts put
+ * into words. One struct tls per destination, made in its open() and freed in its close().
+ *
+ * Files are read when a connection is made: at first, and again when one of them has another inode,
+ * size or modification time. When new files are bad the old context stays in use and a line goes to
+ * the log. The chain, the validity, the host name and the pins are checked unless the configuration
+ * switches that off, each by its own name; a host name is looked for in the subject alternative
+ * names only (RFC 9525). No renegotiation, no compression, no 0-RTT (RFC 9662). */
+#pragma once
+
+#include "base/compiler.h"
+#include "base/errmsg.h"
+#include "outputs/output.h"
+#include "outputs/tls_settings.h"
+
+#include <openssl/ssl.h>
+
+struct tls;
+
+/* Reads no file yet. owner (the output's name, for the log) and settings are borrowed. NULL: no
+ * memory. */
+WARN_UNUSED struct tls *tls_create(const struct tls_settings *settings, const char *owner);
+void tls_free(struct tls **tls);
+/* Looks at the files anew with the next connection, whatever their times say. */
+void tls_reload(struct tls *tls);
+
+/* For a client connection to `host` (a name or an address); SSL_free() it. NULL: the files are bad
+ * and there is no older context; em says which file and why. Set up for non-blocking use with
+ * partial writes; the caller attaches the socket. */
+WARN_UNUSED SSL *tls_connection(struct tls *tls, const char *host, struct errmsg *em);
+/* After the handshake: the pins. False: em says what the peer has shown. */
+WARN_UNUSED bool tls_check_pins(const struct tls *tls, SSL *ssl, struct errmsg *em);
+/* Why an operation on ssl failed with `result`, errno as it was then: in em without the peer's name.
+ * HELD when the configuration of either side is at fault (a certificate that is refused, no common
+ * version, no TLS at all), LOST when the connection broke. Clears OpenSSL's error queue. */
+enum output_verdict tls_failure(const struct tls *tls, SSL *ssl, int result, int saved_errno,
+				struct errmsg *em);
