@@ -90,12 +90,27 @@ static void on_journal(evutil_socket_t fd, short what, void *ctx)
 	supervisor_wake(agent->supervisor);
 }
 
+/* That retention took what some output had not read is no loss of all of them: each one's delivery
+ * finds the hole, counts it and tells it to that output. */
+static void log_unread(struct agent *agent, const struct journal_loss *loss)
+{
+	uint64_t suppressed;
+
+	if (log_limit_pass(&agent->unread_log, clock_boot_ns(&agent->clock), &suppressed))
+		log_warn("journal full: events %llu to %llu were removed before every output had "
+			 "read them (%llu more like this)",
+			 (unsigned long long)loss->first_seq, (unsigned long long)loss->last_seq,
+			 (unsigned long long)suppressed);
+}
+
 /* Until the ingest exists, what recovery found waits here; a journal has few damaged places. */
 static void on_journal_loss(void *ctx, const struct journal_loss *loss)
 {
 	struct agent *agent = ctx;
 
-	if (agent->ingest)
+	if (loss->cause == LOSS_JOURNAL_FULL)
+		log_unread(agent, loss);
+	else if (agent->ingest)
 		ingest_journal_loss(agent->ingest, loss);
 	else if (agent->early_losses_count < AGENT_EARLY_LOSSES)
 		agent->early_losses[agent->early_losses_count++] = *loss;

@@ -48,7 +48,7 @@ struct agent {
 	size_t events_count;
 	bool busy;	      /* the last drain found records */
 	bool journal_failing; /* said in the log */
-	struct log_limit journal_log;
+	struct log_limit journal_log, unread_log;
 	uint64_t journaled_before, events_per_s;
 
 	/* What recovery found before there was an ingest to journal it. */

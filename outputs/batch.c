@@ -1,5 +1,6 @@
 #include "outputs/batch.h"
 
+#include "outputs/event_id.h"
 #include "outputs/format.h"
 #include "pipeline/encode_json.h"
 
@@ -9,6 +10,7 @@
 #define EVENT_MAX_BYTES (4u * ENCODE_MAX_BYTES)
 #define REASON_BYTES	255u
 #define REASONS_BYTES	(64u * 1024)
+#define MAX_NOTICES	256u
 
 struct batch {
 	unsigned int refs;
@@ -19,6 +21,8 @@ struct batch {
 	struct buf payload; /* each event followed by a newline */
 	struct buf json;    /* the events as journaled, where the format is another */
 	struct buf reasons;
+	struct journal_loss *notices; /* of the block */
+	size_t notice_count, notice_cap;
 	char boot_id[37];
 };
 
@@ -60,6 +64,7 @@ void batch_unref(struct batch **batch)
 	buf_free(&b->payload);
 	buf_free(&b->json);
 	buf_free(&b->reasons);
+	free(b->notices);
 	free(b->events);
 	free(b);
 }
@@ -71,6 +76,7 @@ bool batch_reset(struct batch *batch)
 	batch->count = 0;
 	batch->attempts = 0;
 	batch->payload_bytes = 0;
+	batch->notice_count = 0;
 	buf_reset(&batch->payload);
 	buf_reset(&batch->json);
 	buf_reset(&batch->reasons);
@@ -109,30 +115,52 @@ static int put_event(struct batch *batch, const struct journal_record *record,
 	return 0;
 }
 
+/* Room for one more notice. */
+static int reserve_notice(struct batch *batch)
+{
+	size_t cap = batch->notice_cap ? 2 * batch->notice_cap : 4;
+	struct journal_loss *grown;
+
+	if (batch->notice_count == MAX_NOTICES)
+		return -ENOSPC;
+	if (batch->notice_count < batch->notice_cap)
+		return 0;
+	grown = reallocarray(batch->notices, cap, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	batch->notices = grown;
+	batch->notice_cap = cap;
+	return 0;
+}
+
 static bool is_of_another_boot(const struct batch *batch, struct str boot_id)
 {
 	return batch->count && !str_equal(batch_boot_id(batch), boot_id);
 }
 
-int batch_add(struct batch *batch, const struct journal_record *record, const struct format *format,
-	      bool notice)
+int batch_add(struct batch *batch, const struct journal_record *record, const struct format *format)
 {
 	size_t payload_len = batch->payload.len, json_len = batch->json.len;
 	struct batch_event event = { .seq = record->seq,
 				     .time_wall_ns = record->time_wall_ns,
-				     .kind = record->kind,
-				     .notice = notice };
+				     .kind = record->kind };
 	int err;
 
 	if (batch_is_full(batch) || is_of_another_boot(batch, record->boot_id))
 		return -ENOSPC;
-	err = put_event(batch, record, format, &event);
+	err = record->notice ? reserve_notice(batch) : 0;
+	if (!err)
+		err = put_event(batch, record, format, &event);
 	if (err) {
 		roll_back(batch, payload_len, json_len);
 		return err;
 	}
 	if (batch->count == 0)
 		snprintf(batch->boot_id, sizeof(batch->boot_id), "%.*s", STR_FMT(record->boot_id));
+	if (record->notice) {
+		batch->notices[batch->notice_count++] = *record->notice;
+		event.notice = batch->notice_count;
+	}
 	batch->payload_bytes += event.bytes;
 	batch->events[batch->count++] = event;
 	return 0;
@@ -213,6 +241,13 @@ struct str batch_json(const struct batch *batch, size_t i)
 	return (struct str){ batch->block->json.p + event->json_offset, event->json_bytes };
 }
 
+const struct journal_loss *batch_notice(const struct batch *batch, size_t i)
+{
+	uint16_t notice = batch->events[i].notice;
+
+	return notice ? &batch->block->notices[notice - 1] : NULL;
+}
+
 struct str batch_boot_id(const struct batch *batch)
 {
 	return str_of(batch->boot_id);
@@ -242,11 +277,11 @@ size_t batch_lines(const struct batch *batch, size_t i, struct str *lines_r)
 
 void batch_write_id(const struct batch *batch, size_t i, struct buf *out)
 {
-	buf_puts(out, batch_boot_id(batch));
-	buf_putc(out, '-');
-	buf_u64(out, batch->events[i].seq);
-	if (batch->events[i].notice)
-		buf_lit(out, "-loss");
+	const struct journal_record record = { .seq = batch->events[i].seq,
+					       .boot_id = batch_boot_id(batch),
+					       .notice = batch_notice(batch, i) };
+
+	event_id_write(&record, out);
 }
 
 void batch_refuse(struct batch *batch, size_t i, struct str reason)

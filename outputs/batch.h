@@ -26,7 +26,7 @@ struct batch_event {
 	uint16_t kind;	    /* enum event_kind */
 	uint8_t verdict;    /* enum batch_event_verdict */
 	uint8_t reason_len; /* of the peer's words on a refusal, in batch_reason() */
-	bool notice;	    /* a loss of this very output, told in band; not in the journal */
+	uint16_t notice;    /* not 0: not in the journal; see batch_notice() */
 };
 
 struct batch;
@@ -40,9 +40,9 @@ bool batch_reset(struct batch *batch);
 /* Formats the record behind what is there. -ENOSPC: the batch is full without it (nothing was
  * added); -EINVAL: the format can't express it; -ENOMEM. A record larger than max_bytes alone
  * is taken into an empty batch. All events of a batch are of one boot: another boot_id is
- * -ENOSPC too. */
+ * -ENOSPC too, and so is one notice more than a batch can have. */
 WARN_UNUSED int batch_add(struct batch *batch, const struct journal_record *record,
-			  const struct format *format, bool notice);
+			  const struct format *format);
 /* A new batch of those of the n events from `first` on that are not settled (verdict neither SENT
  * nor REFUSED), in order, with their verdicts cleared; it shares the block. NULL: no memory. */
 WARN_UNUSED struct batch *batch_part(struct batch *of, size_t first, size_t n);
@@ -55,6 +55,8 @@ struct batch_event *batch_event_at(struct batch *batch, size_t i);
 struct str batch_payload(const struct batch *batch, size_t i);
 /* The event as the journal had it. */
 struct str batch_json(const struct batch *batch, size_t i);
+/* The loss that this event is the notice of; NULL: it is one of the journal's. */
+const struct journal_loss *batch_notice(const struct batch *batch, size_t i);
 /* 36 characters. */
 struct str batch_boot_id(const struct batch *batch);
 /* How often the events of this batch have been handed to a destination. */
@@ -64,7 +66,7 @@ void batch_count_attempt(struct batch *batch);
 /* For destinations that write lines: the events from i on that lie side by side in the block, each
  * ended by a newline. Returns how many they are (at least one). */
 size_t batch_lines(const struct batch *batch, size_t i, struct str *lines_r);
-/* The event's id, the same on every attempt: BOOT_ID-SEQ, for a notice BOOT_ID-SEQ-loss. */
+/* The event's id, the same on every attempt (outputs/event_id.h). */
 void batch_write_id(const struct batch *batch, size_t i, struct buf *out);
 
 /* The peer will never take this one; its words are cut to 255 bytes. */

@@ -54,7 +54,8 @@ static void write_letter(struct buf *line, const struct dead_letter *letter)
 	json_field_time(line, "time", letter->time_wall_ns);
 	json_field_string(line, "output", letter->output);
 	json_field_string(line, "id", letter->id);
-	json_field_u64_string(line, "seq", letter->seq);
+	if (letter->seq)
+		json_field_u64_string(line, "seq", letter->seq);
 	json_field_string(line, "reason", letter->reason);
 	json_field_u64(line, "attempts", letter->attempts);
 	write_event(line, letter->event);

@@ -13,7 +13,7 @@
 
 struct dead_letter {
 	uint64_t time_wall_ns; /* of the refusal */
-	uint64_t seq;
+	uint64_t seq;	       /* 0: a notice, which has none */
 	struct str output, id, reason;
 	unsigned int attempts;
 	struct str event; /* as journaled */

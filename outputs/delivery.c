@@ -342,7 +342,7 @@ static uint64_t fill_deadline_ns(struct delivery *d)
 		return d->reader_wait_until_ns;
 	if (!d->is_at_end)
 		return 0; /* stopped by the bound on one run's work */
-	return d->rejected.count && d->window_count == 0 ? d->notice_due_ns : DELIVERY_NEVER;
+	return delivery_owes_notice(d) && d->window_count == 0 ? d->notice_due_ns : DELIVERY_NEVER;
 }
 
 static uint64_t next_run_ns(struct delivery *d)
@@ -397,7 +397,7 @@ void delivery_drain(struct delivery *d, uint64_t last_seq)
 
 bool delivery_is_drained(const struct delivery *d)
 {
-	return d->draining && d->window_count == 0 && d->is_at_end && d->rejected.count == 0 &&
+	return d->draining && d->window_count == 0 && d->is_at_end && !delivery_owes_notice(d) &&
 	       d->acked_seq >= d->drain_seq;
 }
 

@@ -7,7 +7,7 @@
 static void dead_letter_unformatted(struct delivery *d, struct flight *f,
 				    const struct journal_record *record)
 {
-	char id[64];
+	char id[EVENT_ID_BYTES];
 	struct buf id_buf = buf_fixed(id, sizeof(id));
 	struct dead_letter letter = {
 		.time_wall_ns = clock_wall_ns(d->set.clock),
@@ -17,13 +17,10 @@ static void dead_letter_unformatted(struct delivery *d, struct flight *f,
 		.event = record->json,
 	};
 
-	buf_puts(&id_buf, record->boot_id);
-	buf_putc(&id_buf, '-');
-	buf_u64(&id_buf, record->seq);
+	event_id_write(record, &id_buf);
 	letter.id = buf_str(&id_buf);
 	delivery_bury(d, &letter);
-	f->counts.rejected++;
-	loss_tally_add(&d->rejected, record->seq, record->time_wall_ns);
+	flight_count_rejected(d, f, record->seq, record->time_wall_ns);
 }
 
 static void passed(struct flight *f, uint64_t seq, uint64_t wall_ns)
@@ -42,7 +39,7 @@ static bool take_record(struct delivery *d, struct flight *f, const struct journ
 		passed(f, record->seq, record->time_wall_ns);
 		return true;
 	}
-	err = batch_add(f->batch, record, d->set.output->format, false);
+	err = batch_add(f->batch, record, d->set.output->format);
 	if (err == -ENOSPC || (err == -ENOMEM && batch_count(f->batch)))
 		return false;
 	if (err)
@@ -53,45 +50,14 @@ static bool take_record(struct delivery *d, struct flight *f, const struct journ
 	return true;
 }
 
-/* Notices are best effort: the counters have the loss already. */
-static void put_notice(struct delivery *d, struct flight *f, const struct journal_loss *loss)
-{
-	struct journal_record record;
-	uint64_t position = f->last_seq ? f->last_seq : d->acked_seq;
-
-	if (!loss_notice_write(&d->notice, d->set.encode, d->set.clock, loss, position, &record))
-		return;
-	if (batch_add(f->batch, &record, d->set.output->format, true) == 0 &&
-	    batch_count(f->batch) == 1)
-		f->begun_ns = delivery_now(d);
-}
-
 static void take_loss(struct delivery *d, struct flight *f, struct journal_loss *loss)
 {
 	if (loss->count == 0 && loss->last_seq >= loss->first_seq && loss->last_seq)
 		loss->count = loss->last_seq - loss->first_seq + 1;
 	f->counts.missed += loss->count;
-	put_notice(d, f, loss);
+	flight_put_loss(d, f, loss);
 	if (loss->last_seq > f->last_seq)
 		passed(f, loss->last_seq, loss->last_wall_ns);
-}
-
-static void put_rejected_notice(struct delivery *d, struct flight *f)
-{
-	struct journal_loss loss = {
-		.cause = LOSS_REJECTED,
-		.first_seq = d->rejected.first_seq,
-		.last_seq = d->rejected.last_seq,
-		.count = d->rejected.count,
-		.first_wall_ns = d->rejected.first_wall_ns,
-		.last_wall_ns = d->rejected.last_wall_ns,
-	};
-
-	if (d->rejected.count == 0 || (!d->draining && delivery_now(d) < d->notice_due_ns))
-		return;
-	put_notice(d, f, &loss);
-	d->rejected = (struct loss_tally){ 0 };
-	d->notice_due_ns = delivery_now(d) + NOTICE_INTERVAL_NS;
 }
 
 static void reader_failed(struct delivery *d, const struct errmsg *em)
@@ -187,7 +153,7 @@ static void begin(struct delivery *d, struct flight *f)
 	f->counts = (struct flight_counts){ 0 };
 	f->last_seq = 0;
 	f->last_wall_ns = 0;
-	put_rejected_notice(d, f);
+	flight_put_notices(d, f);
 }
 
 uint64_t flight_due_ns(const struct delivery *d, const struct flight *f)
@@ -237,11 +203,10 @@ bool flight_fill(struct delivery *d, struct flight *f)
 		begin(d, f);
 	}
 	d->is_at_end = false;
-	if (d->has_spare) {
-		d->has_spare = false;
-		take_record(d, f, &d->spare);
-	}
-	while (d->records_left && !batch_is_full(f->batch) && take_next(d, f))
+	/* A notice may have taken the room that it needs: then it stays for the next. */
+	if (d->has_spare)
+		d->has_spare = !take_record(d, f, &d->spare);
+	while (!d->has_spare && d->records_left && !batch_is_full(f->batch) && take_next(d, f))
 		;
 	return finish(d, f) || d->records_left != before;
 }

@@ -51,6 +51,12 @@ struct flight {
 	struct flight_counts counts;
 };
 
+/* What this output did not get and was not told of yet. */
+struct untold {
+	struct journal_loss loss; /* of zeros: nothing */
+	bool is_due;		  /* else the destination refused the notice of it once */
+};
+
 struct delivery {
 	struct delivery_settings set;
 	struct output *out; /* NULL: closed */
@@ -81,7 +87,7 @@ struct delivery {
 	uint64_t down_since_ns; /* 0: not down */
 	struct errmsg error;	/* why, in the destination's words */
 
-	struct loss_tally rejected; /* not yet told in band */
+	struct untold untold[LOSS_CAUSES];
 	uint64_t notice_due_ns;
 	struct loss_notice notice; /* the writer of notices */
 	struct log_limit reader_log, letter_log;
@@ -113,7 +119,20 @@ bool flight_fill(struct delivery *d, struct flight *f);
 /* When a flight that fills is to go out although it is not full. */
 uint64_t flight_due_ns(const struct delivery *d, const struct flight *f);
 
+/* delivery_notice.c */
+/* The loss is to be told in one of the next flights, together with others of its cause. */
+void delivery_owe_notice(struct delivery *d, const struct journal_loss *loss);
+/* Tells a loss at this place of the stream, or later when the batch has no room. */
+void flight_put_loss(struct delivery *d, struct flight *f, const struct journal_loss *loss);
+/* The destination refused a notice: what it told goes with the next of its cause. */
+void delivery_notice_was_refused(struct delivery *d, const struct journal_loss *loss);
+bool delivery_owes_notice(const struct delivery *d);
+/* Tells what is due, at most once per NOTICE_INTERVAL_NS. */
+void flight_put_notices(struct delivery *d, struct flight *f);
+
 /* delivery_verdict.c */
+/* One event of the journal was refused for good. */
+void flight_count_rejected(struct delivery *d, struct flight *f, uint64_t seq, uint64_t wall_ns);
 /* Puts an event into the dead letters; that they can't be written is logged and holds nothing up.
  */
 void delivery_bury(struct delivery *d, const struct dead_letter *letter);

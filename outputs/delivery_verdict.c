@@ -23,9 +23,9 @@ void delivery_bury(struct delivery *d, const struct dead_letter *letter)
 	if (!log_limit_pass(&d->letter_log, delivery_now(d), &suppressed))
 		return;
 	if (err)
-		log_error("output %s: event %llu was refused and is not in the dead letters: %s "
+		log_error("output %s: event %.*s was refused and is not in the dead letters: %s "
 			  "(%llu more like this)",
-			  d->set.output->name, (unsigned long long)letter->seq, em.text,
+			  d->set.output->name, STR_FMT(letter->id), em.text,
 			  (unsigned long long)suppressed);
 	else
 		log_warn("output %s: the oldest dead letters were removed to stay below "
@@ -42,11 +42,11 @@ static void bury_event(struct delivery *d, struct batch *part, size_t i)
 {
 	const struct batch_event *event = batch_event_at(part, i);
 	struct str reason = batch_reason(part, i);
-	char id[64];
+	char id[EVENT_ID_BYTES];
 	struct buf id_buf = buf_fixed(id, sizeof(id));
 	struct dead_letter letter = {
 		.time_wall_ns = clock_wall_ns(d->set.clock),
-		.seq = event->seq,
+		.seq = event->notice ? 0 : event->seq,
 		.output = str_of(d->set.output->name),
 		.reason = reason.n ? reason : peer_words(d),
 		.attempts = batch_attempts(part),
@@ -58,17 +58,33 @@ static void bury_event(struct delivery *d, struct batch *part, size_t i)
 	delivery_bury(d, &letter);
 }
 
-/* A notice is not one of the journal's events: it is in no count. A refused one tells nobody. */
-static void count_event(struct delivery *d, struct flight *f, const struct batch_event *event)
+void flight_count_rejected(struct delivery *d, struct flight *f, uint64_t seq, uint64_t wall_ns)
 {
-	if (event->notice)
-		return;
-	if (event->verdict == VERDICT_SENT) {
+	const struct journal_loss loss = { .cause = LOSS_REJECTED,
+					   .first_seq = seq,
+					   .last_seq = seq,
+					   .count = 1,
+					   .first_wall_ns = wall_ns,
+					   .last_wall_ns = wall_ns };
+
+	f->counts.rejected++;
+	delivery_owe_notice(d, &loss);
+}
+
+/* A notice is not one of the journal's events: it is in no count. */
+static void count_event(struct delivery *d, struct flight *f, struct batch *part, size_t i)
+{
+	const struct batch_event *event = batch_event_at(part, i);
+	const struct journal_loss *notice = batch_notice(part, i);
+	bool is_sent = event->verdict == VERDICT_SENT;
+
+	if (notice && !is_sent) {
+		delivery_notice_was_refused(d, notice);
+	} else if (!notice && !is_sent) {
+		flight_count_rejected(d, f, event->seq, event->time_wall_ns);
+	} else if (!notice) {
 		f->counts.delivered++;
 		f->counts.bytes += event->bytes;
-	} else {
-		f->counts.rejected++;
-		loss_tally_add(&d->rejected, event->seq, event->time_wall_ns);
 	}
 }
 
@@ -111,7 +127,7 @@ static void settle_part(struct delivery *d, struct flight *f, enum batch_event_v
 			continue;
 		if (batch_event_at(part, i)->verdict == VERDICT_REFUSED)
 			bury_event(d, part, i);
-		count_event(d, f, batch_event_at(part, i));
+		count_event(d, f, part, i);
 	}
 	batch_unref(&f->parts[f->part_count - 1]);
 	if (remaining)

@@ -2,21 +2,32 @@
 
 #include "base/clock.h"
 
-void loss_tally_add(struct loss_tally *tally, uint64_t seq, uint64_t wall_ns)
+/* 0: not known. */
+static uint64_t lower(uint64_t a, uint64_t b)
 {
-	if (tally->count++ == 0) {
-		tally->first_seq = seq;
-		tally->first_wall_ns = wall_ns;
-	}
-	if (seq > tally->last_seq)
-		tally->last_seq = seq;
-	if (wall_ns > tally->last_wall_ns)
-		tally->last_wall_ns = wall_ns;
+	if (a == 0 || b == 0)
+		return a ? a : b;
+	return a < b ? a : b;
+}
+
+static uint64_t higher(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+void loss_merge(struct journal_loss *into, const struct journal_loss *loss)
+{
+	into->cause = loss->cause;
+	into->count += loss->count;
+	into->first_seq = lower(into->first_seq, loss->first_seq);
+	into->last_seq = higher(into->last_seq, loss->last_seq);
+	into->first_wall_ns = lower(into->first_wall_ns, loss->first_wall_ns);
+	into->last_wall_ns = higher(into->last_wall_ns, loss->last_wall_ns);
 }
 
 bool loss_notice_write(struct loss_notice *notice, const struct encode_settings *encode,
 		       const struct clock *clock, const struct journal_loss *loss,
-		       uint64_t position, struct journal_record *record_r)
+		       struct journal_record *record_r)
 {
 	struct event event = {
 		.kind = KIND_WEIR_LOSS,
@@ -30,19 +41,22 @@ bool loss_notice_write(struct loss_notice *notice, const struct encode_settings 
 			  .first_seq = loss->first_seq,
 			  .last_seq = loss->last_seq },
 	};
-	uint64_t seq = loss->last_seq ? loss->last_seq : position;
+	struct buf id = buf_fixed(notice->id, sizeof(notice->id));
 
+	*record_r = (struct journal_record){
+		.seq = loss->last_seq,
+		.time_wall_ns = event.time_wall_ns,
+		.kind = KIND_WEIR_LOSS,
+		.boot_id = encode->boot_id,
+		.notice = loss,
+	};
+	event_id_write(record_r, &id);
+	event.loss.notice_id = buf_str(&id);
 	if (!notice->json.limit)
 		notice->json = buf_growable(ENCODE_MAX_BYTES);
 	buf_reset(&notice->json);
-	encode_json(encode, &event, seq, &notice->json);
-	*record_r = (struct journal_record){
-		.seq = seq,
-		.time_wall_ns = event.time_wall_ns,
-		.kind = KIND_WEIR_LOSS,
-		.json = buf_str(&notice->json),
-		.boot_id = encode->boot_id,
-	};
+	encode_json(encode, &event, record_r->seq, &notice->json);
+	record_r->json = buf_str(&notice->json);
 	return buf_ok(&notice->json);
 }
 

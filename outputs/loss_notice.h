@@ -1,26 +1,29 @@
 /* outputs/loss_notice.h: a loss of one output, told in band: the record of a weir_loss event as the
- * collector would have written it, made by the forwarder for this output alone. */
+ * collector would have written it, made by the forwarder for this output alone. It is not in the
+ * journal, so it has no number there but an id of its own (outputs/event_id.h). */
 #pragma once
 
 #include "base/buf.h"
+#include "outputs/event_id.h"
 #include "pipeline/encode_json.h"
 #include "pipeline/journal_reader.h"
 
 #include <stdint.h>
 
-/* Losses of one cause that are told together. Zero is empty. */
-struct loss_tally {
-	uint64_t count, first_seq, last_seq, first_wall_ns, last_wall_ns;
-};
+struct clock;
 
+/* Makes one of two losses of a cause. `into` of zeros is none. */
+void loss_merge(struct journal_loss *into, const struct journal_loss *loss);
+
+/* The writer of notices. Zeros to begin with. */
 struct loss_notice {
 	struct buf json;
+	char id[EVENT_ID_BYTES];
 };
 
-void loss_tally_add(struct loss_tally *tally, uint64_t seq, uint64_t wall_ns);
-/* The record borrows from the notice until the next call. position: the seq it gets when the loss
- * has none. False: no memory. */
+/* The record borrows from the notice until the next call, and from the loss; its seq is the last
+ * one that is lost. False: no memory. */
 bool loss_notice_write(struct loss_notice *notice, const struct encode_settings *encode,
 		       const struct clock *clock, const struct journal_loss *loss,
-		       uint64_t position, struct journal_record *record_r);
+		       struct journal_record *record_r);
 void loss_notice_free(struct loss_notice *notice);

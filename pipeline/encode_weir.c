@@ -138,12 +138,24 @@ static void encode_defects(const struct event *event, enum reduction reduction, 
 	buf_putc(out, ']');
 }
 
+/* By what consumers know the event again. */
+static void encode_identity(const struct event *event, uint64_t seq, struct buf *out)
+{
+	if (unlikely(event->kind == KIND_WEIR_LOSS && event->loss.notice_id.n)) {
+		buf_lit(out, "\"id\":\"");
+		buf_puts(out, event->loss.notice_id);
+	} else {
+		buf_lit(out, "\"seq\":\"");
+		buf_u64(out, seq);
+	}
+	buf_lit(out, "\",\"boot_id\":\"");
+}
+
 void encode_weir(const struct encode_settings *settings, const struct event *event, uint64_t seq,
 		 enum reduction reduction, struct buf *out)
 {
-	buf_lit(out, ",\"weir\":{\"seq\":\"");
-	buf_u64(out, seq);
-	buf_lit(out, "\",\"boot_id\":\"");
+	buf_lit(out, ",\"weir\":{");
+	encode_identity(event, seq, out);
 	buf_puts(out, settings->boot_id);
 	buf_putc(out, '"');
 	if (event->process) {

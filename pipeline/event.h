@@ -63,6 +63,8 @@ struct loss_fields {
 	/* Rate limit: the bucket's key, already redacted text. KIND_NONE from the kernel: the
 	 * record type that is no event ("fork"). Else empty. */
 	struct str key;
+	/* A notice of the forwarder, which has no number in the journal: its id. Else empty. */
+	struct str notice_id;
 };
 
 /* The loss equation, one row per kind: captured = journaled + filtered + limited + sum of lost.

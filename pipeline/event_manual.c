@@ -119,7 +119,8 @@ const struct event_member event_members[] = {
 	{ SECTION_NOTICE, "accounting[].lost", "object", "" },
 	{ SECTION_NOTICE, "accounting[].lost.*", "64-bit", "by cause" },
 
-	{ SECTION_WEIR, "seq", "64-bit", "of the journal: one more with each event; with `boot_id` the event's id" },
+	{ SECTION_WEIR, "seq", "64-bit", "of the journal: one more with each event; `boot_id`-`seq` is the event's id at every destination" },
+	{ SECTION_WEIR, "id", "string", "`weir_loss` instead of `seq`: the notice to one output of what it alone did not get; not in the journal, and in no count. `boot_id`-`first_seq`-`last_seq`-`cause`: the same when it is told again" },
 	{ SECTION_WEIR, "boot_id", "string", "of the kernel" },
 	{ SECTION_WEIR, "argv", "list of strings", "`process_exec`: all arguments from 0 on, when `arguments` can't be taken apart again, or argument 0 is not the binary's name" },
 	{ SECTION_WEIR, "argv_total_bytes", "number", "`process_exec` with `truncArgs`: how long the arguments were" },
@@ -161,7 +162,13 @@ static const struct {
 	[SECTION_TCP] = { "process_connect, process_accept, process_listen, process_close",
 			  "A TCP connection was established, refused or timed out; was accepted; a "
 			  "socket listens; a connection or a listening socket ended." },
-	[SECTION_LOSS] = { "weir_loss", "So many events did not come through." },
+	[SECTION_LOSS] = { "weir_loss",
+			   "So many events did not come through. With `weir.seq` it is the "
+			   "collector's word to all outputs: events that never got into the "
+			   "journal, or (`journal_damaged`) what a start found damaged there. With "
+			   "`weir.id` it is the word to this output on what was in the journal and "
+			   "did not reach it: those add up to what its books call missed and "
+			   "rejected." },
 	[SECTION_NOTICE] = { "weir_start, weir_stop, weir_config", "What weir says of itself." },
 	[SECTION_WEIR] = { "The member weir",
 			   "Members come only when there is something to say. Facts of a process "
@@ -175,7 +182,7 @@ static const char *const cause_help[LOSS_CAUSES] = {
 	[LOSS_MALFORMED] = "a kernel record did not decode",
 	[LOSS_MEMORY] = "no memory for it, or larger than an event may be",
 	[LOSS_RATE_LIMIT] = "a rate limit of the configuration",
-	[LOSS_JOURNAL_FULL] = "dropped from the journal before an output read it",
+	[LOSS_JOURNAL_FULL] = "dropped from the journal before this output read it",
 	[LOSS_JOURNAL_ERROR] = "the journal could not be written, and memory ran out",
 	[LOSS_JOURNAL_DAMAGED] = "written, and unreadable later: torn tail, flipped bit, missing "
 				 "segment",

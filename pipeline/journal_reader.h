@@ -21,6 +21,9 @@ struct journal_record {
 	uint32_t pid;
 	struct str json;    /* the event as encode_json() wrote it, without newline */
 	struct str boot_id; /* 36 characters; with seq the event's id */
+	/* NULL in what a reader gives. Else no record of the journal but the forwarder's notice of
+	 * this loss, with an id of its own (outputs/event_id.h); seq is the last one lost. */
+	const struct journal_loss *notice;
 };
 
 enum journal_read {

@@ -120,13 +120,15 @@ class Event:
         self.body = self.json[self.kind]
         self.time = self.json["time"]
         self.weir = self.json["weir"]
-        self.seq = int(self.weir["seq"])
+        # A notice to one output of what it did not get is not in the journal: it has an id instead.
+        self.is_notice = "seq" not in self.weir
+        self.seq = None if self.is_notice else int(self.weir["seq"])
         self.process = self.body.get("process", {})
         self.parent = self.body.get("parent", {})
 
     @property
     def id(self):
-        return (self.weir["boot_id"], self.seq)
+        return self.weir["id"] if self.is_notice else (self.weir["boot_id"], self.seq)
 
     @property
     def pid(self):
@@ -587,7 +589,7 @@ class Weir:
                 equal(arrived[kind], account["journaled"], f"{kind}: arrived against journaled")
 
     def check_sequence(self):
-        numbers = [event.seq for event in self.session()]
+        numbers = [event.seq for event in self.session() if not event.is_notice]
         check(all(a < b for a, b in zip(numbers, numbers[1:])),
               "sequence numbers grow from line to line")
         if not self.damaged:

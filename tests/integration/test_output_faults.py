@@ -69,8 +69,9 @@ def check_dead(weir, seq):
 
 def parted(events):
     """How many refusals the output told in band, and what it took of the journal."""
-    notices = [e for e in events if e.kind == "weir_loss" and e.body["cause"] == "rejected"]
-    return sum(int(e.body["count"]) for e in notices), [e for e in events if e not in notices]
+    notices = [e for e in events if e.is_notice]
+    equal({e.body["cause"] for e in notices} - {"rejected"}, set(), "what notices tell")
+    return sum(int(e.body["count"]) for e in notices), [e for e in events if not e.is_notice]
 
 
 def check_picky(weir, seq):
@@ -84,7 +85,7 @@ def check_picky(weir, seq):
     check(0 < told <= int(weir.output_status("picky")["rejected"]), f"told in band: {told}")
     check(int(status["rejected"]) > 0, "refused for good")
     wanted = {e.seq for e in weir.session() if e.seq <= seq}
-    refused = {int(letter["seq"]) for letter in letters}
+    refused = {int(letter["seq"]) for letter in letters if "seq" in letter}
     equal(wanted - {number for _, number in taken} - refused, set(), "neither taken nor a letter")
     check(not refused & {number for _, number in taken}, "both taken and a letter")
     check(all(letter["reason"] for letter in letters), "each letter has a reason")

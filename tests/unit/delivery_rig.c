@@ -57,6 +57,20 @@ static bool is_poisoned(const struct script *script, struct batch *batch)
 	return false;
 }
 
+static void remember_ids(struct script *script, struct batch *batch)
+{
+	for (size_t i = 0; i < batch_count(batch); i++) {
+		char *id = script->notice_ids[script->notice_id_count % RIG_MAX_IDS];
+		struct buf text = buf_fixed(id, sizeof(script->notice_ids[0]) - 1);
+
+		if (!batch_notice(batch, i))
+			continue;
+		batch_write_id(batch, i, &text);
+		id[text.len] = '\0';
+		script->notice_id_count++;
+	}
+}
+
 static void remember(struct script *script, struct batch *batch)
 {
 	size_t i;
@@ -80,6 +94,7 @@ static enum output_verdict scripted_send(struct output *output, struct batch *ba
 	enum output_verdict verdict = OUTPUT_SENT;
 	struct errmsg em;
 
+	remember_ids(script, batch);
 	script->sent_counts[script->sends++ % RIG_MAX_SENDS] = batch_count(batch);
 	if (script->next_verdict < script->verdict_count)
 		verdict = script->verdicts[script->next_verdict++];

@@ -5,6 +5,7 @@
 #include "outputs/delivery.h"
 
 #define RIG_MAX_SENDS 4096
+#define RIG_MAX_IDS   16
 
 /* What a scripted destination does, and what it saw. */
 struct script {
@@ -24,6 +25,8 @@ struct script {
 	struct batch *pending;		   /* the last one answered PENDING */
 	struct output *out;
 	char last_notice[4096];
+	char notice_ids[RIG_MAX_IDS][128]; /* of the notices in every send, taken or not */
+	size_t notice_id_count;
 };
 
 struct rig {

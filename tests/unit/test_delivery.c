@@ -221,6 +221,70 @@ static void test_rejected_events_are_told_in_band(void **state)
 	assert_int_equal(rig_counter(&rig->metrics.delivered), 3); /* without the notice */
 }
 
+static void refuse_notices(struct batch *batch)
+{
+	for (size_t i = 0; i < batch_count(batch); i++)
+		if (batch_notice(batch, i))
+			batch_refuse(batch, i, STR("no notices"));
+}
+
+static void test_a_notice_that_is_refused_is_told_with_the_next(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->script->refuse_seq[0] = 3;
+	rig->script->refuse_seq[1] = 6;
+	rig->script->refuse_count = 2;
+	rig->script->mark = refuse_notices;
+	add_events(4);
+	rig_start(rig);
+	assert_true(rig_settle(rig, 300 * SEC)); /* it does not go round in circles */
+	assert_int_equal(rig->script->notice_id_count, 1);
+	assert_int_equal(rig_counter(&rig->metrics.rejected), 1); /* the notice is in no count */
+	rig->script->mark = NULL;
+	add_events(4);
+	assert_true(rig_settle(rig, 300 * SEC));
+	assert_non_null(strstr(rig->script->last_notice, "\"count\":\"2\""));
+	assert_string_equal(rig->script->notice_ids[1],
+			    "11111111-2222-3333-4444-555555555555-3-6-rejected");
+}
+
+static void test_a_refused_notice_holds_up_no_drain(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->script->refuse_seq[0] = 3;
+	rig->script->refuse_count = 1;
+	rig->script->mark = refuse_notices;
+	add_events(4);
+	rig_start(rig);
+	rig_run(rig);
+	delivery_drain(rig->delivery, 4);
+	rig_run(rig);
+	assert_true(delivery_is_drained(rig->delivery));
+}
+
+/* The notice of a refusal once took the room of an event that had not fitted before it: that event
+ * was passed over, in no count. */
+static void test_a_notice_takes_no_event_s_place(void **state)
+{
+	struct rig *rig = *state;
+	char large[4001] = "";
+
+	memset(large, 'a', sizeof(large) - 1);
+	rig->script->settings.batch.max_bytes = 1024;
+	rig->script->refuse_seq[0] = 1;
+	rig->script->refuse_count = 1;
+	add_events(1);
+	fake_journal_add(large);
+	add_events(1);
+	rig_start(rig);
+	assert_true(rig_settle(rig, 30 * SEC));
+	assert_int_equal(rig->script->notice_id_count, 1);
+	assert_int_equal(rig_counter(&rig->metrics.delivered), 2);
+	assert_int_equal(rig_counter(&rig->metrics.rejected), 1);
+}
+
 static void test_a_destination_that_refuses_everything_ends(void **state)
 {
 	struct rig *rig = *state;
@@ -420,6 +484,30 @@ static void test_a_loss_in_the_journal_is_counted_and_told(void **state)
 	assert_non_null(strstr(rig->script->last_notice, "\"first_seq\":\"3\""));
 	assert_non_null(strstr(rig->script->last_notice, "\"last_seq\":\"9\""));
 	assert_non_null(strstr(rig->script->last_notice, "journal_full"));
+}
+
+static void test_a_notice_has_an_id_of_its_own_that_stays(void **state)
+{
+	static const char id[] = "11111111-2222-3333-4444-555555555555-3-9-journal_full";
+	struct rig *rig = *state;
+
+	add_events(2);
+	fake_journal_lose(7);
+	add_events(1);
+	script_add(rig, OUTPUT_LOST, 1);
+	script_add(rig, OUTPUT_PENDING, 1);
+	rig_start(rig);
+	rig_sleep(rig, rig_run(rig));
+	rig_run(rig);
+	rig_crash(rig);
+	rig_start(rig);
+	assert_true(rig_settle(rig, 30 * SEC));
+	assert_int_equal(rig->script->notice_id_count, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_string_equal(rig->script->notice_ids[i], id);
+	/* In the event, too, and there instead of a number of the journal. */
+	assert_non_null(strstr(rig->script->last_notice, id));
+	assert_null(strstr(rig->script->last_notice, "\"seq\":"));
 }
 
 static void test_a_journal_that_can_t_be_read_is_tried_again(void **state)
@@ -645,6 +733,9 @@ int main(void)
 		T(test_one_poison_event_is_found_by_halving),
 		T(test_dead_letter_holds_what_is_needed_to_send_it_again),
 		T(test_rejected_events_are_told_in_band),
+		T(test_a_notice_that_is_refused_is_told_with_the_next),
+		T(test_a_refused_notice_holds_up_no_drain),
+		T(test_a_notice_takes_no_event_s_place),
 		T(test_a_destination_that_refuses_everything_ends),
 		T(test_verdicts_per_event_are_followed),
 		T(test_held_keeps_everything_and_tries_slowly),
@@ -656,6 +747,7 @@ int main(void)
 		T(test_without_the_board_the_cursor_file_decides),
 		T(test_the_cursor_is_not_written_per_batch),
 		T(test_a_loss_in_the_journal_is_counted_and_told),
+		T(test_a_notice_has_an_id_of_its_own_that_stays),
 		T(test_a_journal_that_can_t_be_read_is_tried_again),
 		T(test_kinds_that_are_not_wanted_are_skipped_and_counted),
 		T(test_what_the_format_can_t_say_goes_to_the_dead_letters),

@@ -461,6 +461,11 @@ static void test_ipv6_follows_rfc5952(void **state)
 	check_ipv6(G(0, 0, 0, 0, 0, 0, 0x102, 0x304), "::102:304");
 }
 
+static bool ends_with(const struct buf *out, struct str end)
+{
+	return out->len >= end.n && memcmp(out->p + out->len - end.n, end.p, end.n) == 0;
+}
+
 static void test_weirs_own_events(void **state)
 {
 	struct encode_settings settings = settings_of(true, DETAIL_OFF);
@@ -489,6 +494,10 @@ static void test_weirs_own_events(void **state)
 	assert_non_null(memmem(
 		encode(&settings, &event, &out).p, out.len,
 		"{\"cause\":\"journal_damaged\",\"first_seq\":\"3\",\"last_seq\":\"9\"}", 56));
+	event.loss.notice_id = STR(BOOT_ID "-3-9-journal_damaged");
+	encode(&settings, &event, &out);
+	assert_true(ends_with(&out, STR("\"weir\":{\"id\":\"" BOOT_ID "-3-9-journal_damaged\","
+					"\"boot_id\":\"" BOOT_ID "\"}}")));
 
 	accounting.captured[KIND_PROCESS_EXEC] = 10;
 	accounting.journaled[KIND_PROCESS_EXEC] = 7;
@@ -1025,6 +1034,8 @@ static void note_own_events(const struct encode_settings *settings, struct buf *
 			       .loss = { LOSS_RATE_LIMIT, KIND_PROCESS_EXEC, 1, 2, 3, 4, 5,
 					 STR("k") } };
 
+	note_event(settings, &event, out);
+	event.loss.notice_id = STR("B-4-5-rejected");
 	note_event(settings, &event, out);
 	memset(&accounting, 1, sizeof(accounting));
 	event.kind = KIND_WEIR_STOP;
