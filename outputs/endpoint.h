@@ -1,5 +1,5 @@
-/* outputs/endpoint.h: where a peer is: a host and a port, or the path of a Unix socket. A value that
- * a destination keeps in its own struct; nothing here touches the network. */
+/* outputs/endpoint.h: where a peer is: a host and a port, or the path of a Unix socket. A value
+ * that a destination keeps in its own struct; nothing here touches the network. */
 #pragma once
 
 #include "base/buf.h"
@@ -25,8 +25,8 @@ struct endpoint_name {
 };
 
 /* Takes HOST, HOST:PORT, ADDRESS, [ADDRESS]:PORT (an IPv6 address needs the brackets when a port
- * follows), /PATH and unix:/PATH. default_port 0: the port must be written. -EINVAL: em says what is
- * wrong and what would be right. */
+ * follows), /PATH and unix:/PATH. default_port 0: the port must be written. -EINVAL: em says what
+ * is wrong and what would be right. */
 WARN_UNUSED int endpoint_parse(const char *text, uint16_t default_port, struct endpoint *endpoint_r,
 			       struct errmsg *em);
 

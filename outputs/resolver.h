@@ -1,11 +1,12 @@
 /* outputs/resolver.h: names to addresses without holding up the loop.
  *
  * getaddrinfo(3) in a thread per lookup rather than a resolver of our own: it gives the same answer
- * as every other program on this host (search domains, hosts file, resolv.conf that changes, TCP for
- * long answers, the order of RFC 6724), which evdns does not. In the sandbox, modules of nsswitch
- * that are libraries of their own can't be loaded; `files` and `dns` are part of the C library and
- * stay. A lookup that was given up goes on in its thread until getaddrinfo() gives up too; so many
- * threads at most are under way (RESOLVER_MAX_LOOKUPS), above that a lookup fails at once. */
+ * as every other program on this host (search domains, hosts file, resolv.conf that changes, TCP
+ * for long answers, the order of RFC 6724), which evdns does not. In the sandbox, modules of
+ * nsswitch that are libraries of their own can't be loaded; `files` and `dns` are part of the C
+ * library and stay. A lookup that was given up goes on in its thread until getaddrinfo() gives up
+ * too; so many threads at most are under way (RESOLVER_MAX_LOOKUPS), above that a lookup fails at
+ * once. */
 #pragma once
 
 #include "base/compiler.h"

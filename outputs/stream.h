@@ -2,10 +2,10 @@
  * loop; nothing here waits. A destination that speaks a protocol of its own makes one when it has
  * something to send, and frees it when it has ended: a stream is not opened twice.
  *
- *	stream_open()	looks up, connects, asks the proxy, shakes hands; opened() follows, or ended()
- *	stream_write()	straight from where the bytes lie; what doesn't go now goes after writable()
- *	stream_acked()	what the peer's kernel has, of what was written
- *	stream_free()	says goodbye (close_notify) and closes; may be called from any callback
+ *	stream_open()	looks up, connects, asks the proxy, shakes hands; opened() follows, or
+ *ended() stream_write()	straight from where the bytes lie; what doesn't go now goes after
+ *writable() stream_acked()	what the peer's kernel has, of what was written stream_free() says
+ *goodbye (close_notify) and closes; may be called from any callback
  *
  * The socket is always read, so that an end is noticed while nothing is sent. Every phase has a
  * deadline; an established connection has keepalives and TCP_USER_TIMEOUT: a peer that is gone, or
@@ -28,8 +28,8 @@ struct stream;
 struct stream_callbacks {
 	/* Ready to be written to. */
 	void (*opened)(void *ctx);
-	/* Optional. What has come and was not yet taken; returns how many bytes of it are done with.
-	 * The rest comes again, with more behind it. */
+	/* Optional. What has come and was not yet taken; returns how many bytes of it are done
+	 * with. The rest comes again, with more behind it. */
 	size_t (*received)(void *ctx, struct str bytes);
 	/* Optional. stream_write() took less than all before; now there is room again. */
 	void (*writable)(void *ctx);

@@ -28,10 +28,13 @@ void tls_reload(struct tls *tls);
  * and there is no older context; em says which file and why. Set up for non-blocking use with
  * partial writes; the caller attaches the socket. */
 WARN_UNUSED SSL *tls_connection(struct tls *tls, const char *host, struct errmsg *em);
-/* After the handshake: the pins. False: em says what the peer has shown. */
-WARN_UNUSED bool tls_check_pins(const struct tls *tls, SSL *ssl, struct errmsg *em);
-/* Why an operation on ssl failed with `result`, errno as it was then: in em without the peer's name.
- * HELD when the configuration of either side is at fault (a certificate that is refused, no common
- * version, no TLS at all), LOST when the connection broke. Clears OpenSSL's error queue. */
-enum output_verdict tls_failure(const struct tls *tls, SSL *ssl, int result, int saved_errno,
-				struct errmsg *em);
+/* After the handshake, what OpenSSL has not looked at: the pins, and the name where the chain is
+ * not verified. False: em says what the peer has shown; only a change of configuration can help. */
+WARN_UNUSED bool tls_check_peer(const struct tls *tls, SSL *ssl, struct errmsg *em);
+/* Why an operation on ssl failed with `result`, errno as it was then: in em without the peer's
+ * name. HELD when the configuration of either side is at fault (a certificate that is refused, no
+ * common version, no TLS at all), LOST when the connection broke. Clears OpenSSL's error queue. */
+enum output_verdict tls_failure(SSL *ssl, int result, int saved_errno, struct errmsg *em);
+/* outputs/tls_words.c: how the certificate does not hold (an X509_V_ERR_ code), with what it says.
+ */
+void tls_describe_certificate(SSL *ssl, long error, struct errmsg *em);

@@ -31,7 +31,8 @@ struct tls_settings {
 	char *key;	   /* PEM; "": in the certificate's file */
 	struct secret *key_password;
 	bool verify, verify_hostname;
-	char *server_name; /* SNI, and the name that is checked; "": the host that is connected to */
+	char *server_name; /* SNI, and the name that is checked; "": the host that is connected to
+			    */
 	int min_version;   /* enum tls_version */
 	char *ciphers;	   /* OpenSSL's list for TLS 1.2; "": the library's */
 	struct config_strings pins; /* sha256:HEX or sha256//BASE64 */
@@ -67,7 +68,7 @@ struct tls_settings {
 	TLS_ITEM(CONFIG_STRING, server_name, type_, member_, .value = "", \
 		 .help = "Name to ask for (SNI) and to find in the certificate; empty: the host " \
 			 "that is connected to."), \
-	TLS_ITEM(CONFIG_ENUM, min_version, type_, member_, .value = "'1.2'", \
+	TLS_ITEM(CONFIG_ENUM, min_version, type_, member_, .value = "1.2", \
 		 .choices = tls_version_choices, .help = "Oldest version to speak."), \
 	TLS_ITEM(CONFIG_STRING, ciphers, type_, member_, .value = "", \
 		 .help = "Cipher list for TLS 1.2, in OpenSSL's notation; empty: OpenSSL's " \
@@ -85,7 +86,8 @@ struct tls_pin {
 
 /* False: not written as it must be. */
 WARN_UNUSED bool tls_pin_parse(const char *text, struct tls_pin *pin_r);
-/* For output_type.check: what the table can't say. tls is the node of the mapping (NULL: absent). */
+/* For output_type.check: what the table can't say. tls is the node of the mapping (NULL: absent).
+ */
 WARN_UNUSED int tls_settings_check(const struct config_node *tls,
 				   const struct tls_settings *settings, struct errmsg *em);
 /* For output_type.paths: the files, so that the sandbox lets them through. */
