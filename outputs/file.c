@@ -103,15 +103,32 @@ static enum output_verdict failed(struct file_output *out, const char *what, int
 	return OUTPUT_LOST;
 }
 
+/* Does nothing unless it was asked for. What fails is asked for still: the next batch tries again
+ * and says why it can't. */
+static int reopen_if_asked(struct file_output *out)
+{
+	int err;
+
+	if (!atomic_exchange(&out->must_reopen, false))
+		return 0;
+	err = log_file_reopen(out->file, clock_wall_ns(&out->clock));
+	if (err)
+		atomic_store(&out->must_reopen, true);
+	return err;
+}
+
+static void reopen_now(void *ctx)
+{
+	(void)!reopen_if_asked(ctx);
+}
+
 static enum output_verdict write_batch(void *ctx, struct batch *batch, struct errmsg *em)
 {
 	struct file_output *out = ctx;
 	size_t i, n = batch_count(batch);
 	uint64_t now = clock_wall_ns(&out->clock);
-	int err = 0;
+	int err = reopen_if_asked(out);
 
-	if (atomic_exchange(&out->must_reopen, false))
-		err = log_file_reopen(out->file, now);
 	if (err)
 		return failed(out, "reopen", err, em);
 	for (i = 0; i < n;) {
@@ -175,7 +192,11 @@ static enum output_verdict file_send(struct output *output, struct batch *batch)
 
 static void file_reopen(struct output *output)
 {
-	atomic_store(&((struct file_output *)output)->must_reopen, true);
+	struct file_output *out = (struct file_output *)output;
+
+	/* At once, not with the next event: who moved the file looks for the new one. */
+	atomic_store(&out->must_reopen, true);
+	worker_call(out->worker, reopen_now);
 }
 
 static void file_close(struct output **output)

@@ -24,6 +24,7 @@ struct worker {
 	atomic_bool stopping;
 	/* Under the lock: */
 	struct batch *batch;
+	void (*call)(void *ctx); /* NULL: none asked for */
 	bool has_answer;
 	enum output_verdict verdict;
 	struct errmsg em;
@@ -42,16 +43,26 @@ static int install_interrupt(void)
 	return sigaction(INTERRUPT_SIGNAL, &action, NULL) == 0 ? 0 : -errno;
 }
 
-static struct batch *await_batch(struct worker *worker)
-{
+/* What to do next; neither: to end. A call goes before a batch. */
+struct task {
+	void (*call)(void *ctx);
 	struct batch *batch;
+};
+
+static struct task await_task(struct worker *worker)
+{
+	struct task task = { NULL, NULL };
 
 	pthread_mutex_lock(&worker->lock);
-	while ((!worker->batch || worker->has_answer) && !worker_is_stopping(worker))
+	while ((!worker->batch || worker->has_answer) && !worker->call &&
+	       !worker_is_stopping(worker))
 		pthread_cond_wait(&worker->given, &worker->lock);
-	batch = worker_is_stopping(worker) ? NULL : worker->batch;
+	if (!worker_is_stopping(worker)) {
+		task = (struct task){ worker->call, worker->call ? NULL : worker->batch };
+		worker->call = NULL;
+	}
 	pthread_mutex_unlock(&worker->lock);
-	return batch;
+	return task;
 }
 
 static void give_answer(struct worker *worker, enum output_verdict verdict, const struct errmsg *em)
@@ -71,15 +82,18 @@ static void give_answer(struct worker *worker, enum output_verdict verdict, cons
 static void *run(void *arg)
 {
 	struct worker *worker = arg;
-	struct batch *batch;
 
-	while ((batch = await_batch(worker))) {
+	for (;;) {
+		struct task task = await_task(worker);
 		struct errmsg em = { "" };
-		enum output_verdict verdict = worker->work(worker->ctx, batch, &em);
 
-		give_answer(worker, verdict, &em);
+		if (task.call)
+			task.call(worker->ctx);
+		else if (task.batch)
+			give_answer(worker, worker->work(worker->ctx, task.batch, &em), &em);
+		else
+			return NULL;
 	}
-	return NULL;
 }
 
 static void on_done(evutil_socket_t fd, short what, void *arg)
@@ -168,6 +182,14 @@ enum output_verdict worker_send(struct worker *worker, struct batch *batch)
 	pthread_cond_signal(&worker->given);
 	pthread_mutex_unlock(&worker->lock);
 	return OUTPUT_PENDING;
+}
+
+void worker_call(struct worker *worker, void (*fn)(void *ctx))
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->call = fn;
+	pthread_cond_signal(&worker->given);
+	pthread_mutex_unlock(&worker->lock);
 }
 
 bool worker_is_stopping(const struct worker *worker)

@@ -19,6 +19,9 @@ WARN_UNUSED int worker_create(struct event_base *base, struct output *out, worke
 			      void *ctx, struct worker **worker_r, struct errmsg *em);
 /* Hands the batch over: OUTPUT_PENDING. output_settled() follows. */
 enum output_verdict worker_send(struct worker *worker, struct batch *batch);
+/* Has the thread call fn(ctx of worker_create()) between two batches, at once when it has none. A
+ * call that was asked for and not made yet is made once. */
+void worker_call(struct worker *worker, void (*fn)(void *ctx));
 bool worker_is_stopping(const struct worker *worker);
 /* Interrupts what the thread waits in and joins it. A batch it had is dropped unsettled. */
 void worker_free(struct worker **worker);

@@ -28,11 +28,9 @@ def reopened(bench):
     os.rename(weir.output_path, moved)
     weir.process.send_signal(signal.SIGUSR1)
 
-    def in_new_file():
-        """It is opened with the first event that goes there."""
-        harness.run_ok([act("noop"), "after"])
-        return weir.output_path.exists() and b'"after"' in weir.output_path.read_bytes()
-    harness.wait_until(in_new_file, "events in a new file")
+    harness.wait_until(weir.output_path.exists, "a new file")
+    harness.run_ok([act("noop"), "after"])
+    harness.wait_until(lambda: b'"after"' in weir.output_path.read_bytes(), "events in it")
     weir.process.send_signal(signal.SIGTERM)
     weir.wait_ended()
     numbers = numbers_in(moved, weir.output_path)

@@ -254,6 +254,17 @@ static void await_state(struct fixture *f, const char *name, enum output_state s
 	}
 }
 
+static void await_file(const char *path)
+{
+	unsigned int waited_ms = 0;
+
+	while (access(path, F_OK) != 0) {
+		if (waited_ms++ > PATIENCE_MS)
+			fail_msg("%s does not come", path);
+		poll(NULL, 0, 1);
+	}
+}
+
 static const char *read_file(struct fixture *f, const char *dir, const char *name)
 {
 	char path[192];
@@ -471,6 +482,7 @@ static void test_a_moved_file_is_opened_anew(void **state)
 	snprintf(to, sizeof(to), "%s/moved.json", f->out_dir);
 	assert_int_equal(rename(from, to), 0);
 	tell(f, FORWARDER_REOPEN);
+	await_file(from); /* before there is any event for it */
 	write_events(f, 5);
 	tell(f, FORWARDER_WAKE);
 	await_settled(f, "good", 15);
