@@ -35,11 +35,14 @@ static int open_cursor(struct delivery *d, struct errmsg *em)
 	return 0;
 }
 
-static size_t window_of(const struct output_type *type)
+static size_t window_of(const struct output_settings *settings)
 {
-	if (type->window == 0)
+	const struct output_type *type = settings->output_type;
+	unsigned int window = type->window_of ? type->window_of(settings) : type->window;
+
+	if (window == 0)
 		return 1;
-	return type->window < DELIVERY_WINDOW ? type->window : DELIVERY_WINDOW;
+	return window < DELIVERY_WINDOW ? window : DELIVERY_WINDOW;
 }
 
 int delivery_create(const struct delivery_settings *settings, struct delivery **delivery_r,
@@ -54,7 +57,7 @@ int delivery_create(const struct delivery_settings *settings, struct delivery **
 		return -ENOMEM;
 	}
 	d->set = *settings;
-	d->window_size = window_of(settings->output->output_type);
+	d->window_size = window_of(settings->output);
 	backoff_init(&d->backoff, settings->output->retry.initial_ns,
 		     settings->output->retry.max_ns, settings->random, settings->random_ctx);
 	err = open_cursor(d, em);

@@ -61,6 +61,9 @@ struct output_type {
 	 * cursor follows the oldest; after LOST all of them go out again, oldest first. A protocol
 	 * whose peer keeps the order of what it is sent keeps it with any window. */
 	unsigned int window;
+	/* Optional, instead of `window`: when how many depends on the settings. Batches are read
+	 * ahead as far as the window goes, so it also says how much memory an output may use. */
+	unsigned int (*window_of)(const struct output_settings *settings);
 	const char *default_format; /* what `format: auto` means; NULL: json */
 	/* settings outlive the output. */
 	WARN_UNUSED int (*open)(const struct output_settings *settings, struct event_base *base,
