@@ -17,9 +17,17 @@ struct process_queue {
 };
 
 /* Steps of process_table_expect(): the bucket, the process, what it points to, the image's text. */
-#define EXPECT_STEPS	 4
-#define EXPECT_MAX_BYTES 512
-#define CACHE_LINE_BYTES 64
+#define EXPECT_STEPS	  4
+#define PROCESS_HOT_BYTES offsetof(struct process, account)
+#define IMAGE_HOT_BYTES	  offsetof(struct image, binary)
+#define EXPECT_MAX_BYTES  512
+#define CACHE_LINE_BYTES  64
+
+/* Who is asked for soon. */
+struct expectation {
+	struct process_key key;
+	uint64_t bucket; /* of by_key */
+};
 
 struct process_table {
 	struct process_table_settings settings;
@@ -30,7 +38,7 @@ struct process_table {
 	struct process_queue lists[PROCESS_LISTS];
 	struct memory_account account;
 	uint64_t evictions, missed;
-	uint64_t expected[EXPECT_STEPS]; /* buckets of by_key, the newest first */
+	struct expectation expected[EXPECT_STEPS]; /* the newest first */
 };
 
 /* Lists. */
@@ -78,6 +86,17 @@ static uint32_t entries(const struct process_table *table)
 {
 	return table->lists[PROCESS_LIVE].n + table->lists[PROCESS_HELD].n +
 	       table->lists[PROCESS_LINGERING].n;
+}
+
+/* Starts reading every cache line that it has a part of; what is long the processor goes on with by
+ * itself. */
+static void fetch(const void *memory, size_t bytes)
+{
+	uintptr_t at = (uintptr_t)memory & ~(uintptr_t)(CACHE_LINE_BYTES - 1);
+	uintptr_t end = (uintptr_t)memory + (bytes < EXPECT_MAX_BYTES ? bytes : EXPECT_MAX_BYTES);
+
+	for (; memory && at < end; at += CACHE_LINE_BYTES)
+		__builtin_prefetch((const void *)at);
 }
 
 /* Hashes. */
@@ -140,15 +159,15 @@ static void unlink_pid(struct process_table *table, struct process *process)
 static struct process *process_create(struct memory_account *account, struct process_key key,
 				      uint64_t start_wall_ns)
 {
-	struct process *process = calloc(1, sizeof(*process));
+	struct process *process = malloc(sizeof(*process));
 
 	if (!process)
 		return NULL;
-	process->refs = 1;
-	process->key = key;
-	process->tid = key.pid;
-	process->start_wall_ns = start_wall_ns;
-	process->account = account;
+	*process = (struct process){ .refs = 1,
+				     .key = key,
+				     .tid = key.pid,
+				     .start_wall_ns = start_wall_ns,
+				     .account = account };
 	account->bytes += sizeof(*process);
 	account->processes++;
 	return process;
@@ -220,14 +239,21 @@ static void hold_parent(struct process_table *table, struct process *child)
 	hold_parent(table, parent);
 }
 
+/* Little will be told of it any more: what is encoded of it would be most of what it takes. */
+static void linger(struct process_table *table, struct process *process)
+{
+	process->ended_ns = clock_boot_ns(table->clock);
+	process_forget_encoding(process);
+	list_move(table, process, PROCESS_LINGERING);
+}
+
 /* The child neither runs nor is held any more; so upwards, as far as that changes something. */
 static void release_parent(struct process_table *table, struct process *child)
 {
 	struct process *parent = child->parent;
 
 	while (parent && --parent->live_children == 0 && parent->list == PROCESS_HELD) {
-		parent->ended_ns = clock_boot_ns(table->clock);
-		list_move(table, parent, PROCESS_LINGERING);
+		linger(table, parent);
 		parent = parent->parent;
 	}
 }
@@ -250,12 +276,11 @@ static void stop_running(struct process_table *table, struct process *process)
 {
 	unlink_pid(table, process);
 	process->exited = true;
-	process->ended_ns = clock_boot_ns(table->clock);
 	if (process->live_children) {
 		list_move(table, process, PROCESS_HELD);
 		return;
 	}
-	list_move(table, process, PROCESS_LINGERING);
+	linger(table, process);
 	release_parent(table, process);
 }
 
@@ -271,6 +296,19 @@ static void leave(struct process_table *table, struct process *process, bool red
 	if (reduce && process->refs > 1)
 		process_reduce(process);
 	process_unref(&process);
+}
+
+/* Those behind one that leaves are about to follow, and were last touched long ago. */
+static void expect_followers(const struct process_table *table, const struct process *leaving)
+{
+	const struct process *next = leaving->lru_next;
+
+	if (!next)
+		return;
+	/* It was fetched itself when the one before left. */
+	fetch(key_bucket(table, next->key), 1);
+	fetch(next->image, IMAGE_HOT_BYTES);
+	fetch(next->lru_next, sizeof(*next));
 }
 
 /* The running process that can best be spared; those looked up lately get a second chance. */
@@ -303,6 +341,7 @@ static void evict(struct process_table *table, const struct process *keep)
 		if (!victim || victim == keep)
 			return;
 		table->evictions++;
+		expect_followers(table, victim);
 		leave(table, victim, is_over_bytes(table));
 	}
 }
@@ -403,6 +442,18 @@ static struct process *exec_parent(struct process_table *table, const struct pro
 	return process_table_find(table, *key_r);
 }
 
+/* What ran already may have forked without an execve, which nobody saw: then its image is its
+ * parent's, as it would be had the fork been seen. Ten thousand workers of one server take little
+ * that way. */
+static struct image *shared_image(const struct process_draft *draft, const struct process *parent,
+				  struct image *image)
+{
+	if (draft->flags & PROCESS_PROCFS && parent && parent->image &&
+	    image_is_equal(parent->image, image))
+		return parent->image;
+	return image;
+}
+
 struct process *process_table_exec(struct process_table *table, const struct process_draft *draft,
 				   struct image *image)
 {
@@ -421,7 +472,7 @@ struct process *process_table_exec(struct process_table *table, const struct pro
 	process->nspid = draft->nspid;
 	process->flags = draft->flags;
 	set_parent(process, parent, parent_key);
-	set_image(process, image);
+	set_image(process, shared_image(draft, parent, image));
 	enter(table, process);
 	return process;
 }
@@ -441,34 +492,45 @@ struct process *process_table_find(struct process_table *table, struct process_k
 	return process;
 }
 
-/* Starts reading; what is long the processor goes on with by itself. */
-static void fetch(const void *memory, size_t bytes)
+static bool is_expected(const struct process *process, const struct expectation *expected)
 {
-	if (bytes > EXPECT_MAX_BYTES)
-		bytes = EXPECT_MAX_BYTES;
-	for (size_t at = 0; memory && at < bytes; at += CACHE_LINE_BYTES)
-		__builtin_prefetch((const char *)memory + at);
+	return process && process->key.start_ns == expected->key.start_ns &&
+	       process->key.pid == expected->key.pid;
+}
+
+/* Its fragment, and the image's head; or, when another stands before it in the bucket, itself. */
+static void fetch_contents(const struct process *head, const struct expectation *expected)
+{
+	if (is_expected(head, expected)) {
+		fetch(head->json.p, head->json.n);
+		fetch(head->image, IMAGE_HOT_BYTES);
+	} else if (head) {
+		fetch(head->hash_next, PROCESS_HOT_BYTES);
+	}
+}
+
+static void fetch_last(const struct process *head, const struct expectation *expected)
+{
+	if (is_expected(head, expected)) {
+		if (head->image)
+			fetch(head->image->json.p, head->image->json.n);
+	} else if (head && is_expected(head->hash_next, expected)) {
+		fetch_contents(head->hash_next, expected);
+	}
 }
 
 /* Each step looks only at what the one before has fetched, and takes the way from the bucket anew,
- * since the process may have gone. The first of a chain will do: chains are short. */
+ * since the process may have gone. The first two of a chain will do: chains are short. */
 void process_table_expect(struct process_table *table, struct process_key key)
 {
-	uint64_t *expected = table->expected;
-	const struct process *process;
+	struct expectation *expected = table->expected;
 
 	memmove(expected + 1, expected, (EXPECT_STEPS - 1) * sizeof(*expected));
-	expected[0] = key_index(table, key);
-	fetch(&table->by_key[expected[0]], 1);
-	fetch(table->by_key[expected[1]], offsetof(struct process, account));
-	process = table->by_key[expected[2]];
-	if (process) {
-		fetch(process->json.p, process->json.n);
-		fetch(process->image, offsetof(struct image, binary));
-	}
-	process = table->by_key[expected[3]];
-	if (process && process->image)
-		fetch(process->image->json.p, process->image->json.n);
+	expected[0] = (struct expectation){ key, key_index(table, key) };
+	fetch(&table->by_key[expected[0].bucket], 1);
+	fetch(table->by_key[expected[1].bucket], PROCESS_HOT_BYTES);
+	fetch_contents(table->by_key[expected[2].bucket], &expected[2]);
+	fetch_last(table->by_key[expected[3].bucket], &expected[3]);
 }
 
 struct process *process_table_unknown(struct process_table *table, struct process_key key)
@@ -495,6 +557,7 @@ void process_table_tick(struct process_table *table)
 	for (unsigned int i = 0; i < TICK_MAX && lingering->head; i++) {
 		if (now - lingering->head->ended_ns < table->settings.linger_ns)
 			break;
+		expect_followers(table, lingering->head);
 		leave(table, lingering->head, false);
 	}
 	evict(table, NULL);

@@ -106,6 +106,7 @@ struct process_draft {
 struct fragment {
 	char *p;
 	uint32_t n;
+	bool wanted; /* was to be kept once already */
 };
 
 /* What the processes and images of one table hold in memory, to the byte of what was asked of
@@ -123,7 +124,9 @@ struct image {
 	struct redacted binary; /* absolute */
 	struct redacted exe;	/* resolved path of the file that runs */
 	struct redacted cwd;
-	struct redacted argv;	     /* list, element 0 included */
+	/* List, element 0 included. Only when `arguments` does not tell it: see text_defects,
+	 * TEXT_DEFECT_ARGUMENTS_LOSSY and TEXT_DEFECT_ARGV. */
+	struct redacted argv;
 	struct redacted arguments;   /* elements 1.. joined as Tetragon joins them */
 	struct redacted environment; /* list of KEY=VALUE */
 	struct redacted user_name, container_id, cgroup;
@@ -152,25 +155,25 @@ enum process_list {
 /* What every event about a process looks at comes first: that is one or two cache lines. The
  * fields marked with T are the table's. */
 struct process {
-	uint32_t refs;
-	uint32_t live_children; /* T: whose parent this is, and that run or are held in turn */
 	struct process_key key;
-	struct process *hash_next; /* T */
-	struct process *parent;	   /* a reference; NULL: not known (or pid 0) */
-	struct image *image;	   /* a reference; NULL with PROCESS_UNKNOWN */
+	struct process *hash_next, *pid_next; /* T */
+	struct process *parent;		      /* a reference; NULL: not known (or pid 0) */
+	struct image *image;		      /* a reference; NULL with PROCESS_UNKNOWN */
 	struct fragment
 		json; /* members that the process decides: exec_id, pid, times, parent; no braces */
-	uint8_t list; /* T: enum process_list */
-	bool exited;  /* T: or replaced by an execve */
-	bool used;    /* T: looked up since the eviction last came by */
-	uint32_t flags; /* enum process_flag */
+	uint32_t refs;
+	uint32_t live_children; /* T: whose parent this is, and that run or are held in turn */
+	uint32_t flags;		/* enum process_flag */
+	uint8_t list;		/* T: enum process_list */
+	bool exited;		/* T: or replaced by an execve */
+	bool used;		/* T: looked up since the eviction last came by */
 
 	struct memory_account *account;
 	struct process_key parent_key;
 	uint64_t start_wall_ns;
 	uint32_t tid, nspid;
 	uint64_t ended_ns; /* T: boot clock; when it ended, or when its last child did */
-	struct process *pid_next, *lru_prev, *lru_next; /* T */
+	struct process *lru_prev, *lru_next; /* T */
 };
 
 /* Redacts and copies the draft, all in one block. NULL when out of memory. One reference.
@@ -180,15 +183,20 @@ WARN_UNUSED struct image *image_create(const struct process_draft *draft,
 				       struct redaction *redaction);
 void image_ref(struct image *image);
 void image_unref(struct image **image);
+/* The two came of equal drafts, but for their keys. */
+bool image_is_equal(const struct image *a, const struct image *b);
 /* Memory held, fragments included. */
 uint64_t image_bytes(const struct image *image);
 /* Enters the image in an account, unless it is in one. */
 void image_adopt(struct image *image, struct memory_account *account);
 
-/* Keeps a copy of n bytes as a fragment and enters them in the account (NULL: none). When out of
- * memory nothing is kept: the next event encodes again. */
+/* Keeps a copy of n bytes as a fragment and enters them in the account (NULL: none), when it is
+ * asked to for the second time: of most processes nothing is told but that they started and ended,
+ * and what sits idle should not take memory. When out of memory nothing is kept. Either way the
+ * next event encodes again. */
 void fragment_keep(struct fragment *fragment, const char *bytes, size_t n,
 		   struct memory_account *account);
 void fragment_drop(struct fragment *fragment, struct memory_account *account);
-/* Drops what is encoded of the process and of its image; the next event makes it again. */
+/* Drops what is encoded of the process, and of its image when no other has it; the next event makes
+ * it again. */
 void process_forget_encoding(struct process *process);

@@ -107,15 +107,55 @@ void arguments_join(struct str list, struct buf *out)
 	}
 }
 
-static bool is_ambiguous(struct str element)
-{
-	for (size_t i = 0; i < element.n; i++) {
-		unsigned char c = (unsigned char)element.p[i];
+/* Sixteen bytes that are looked at together, whatever the processor has for it. */
+typedef unsigned char bytes16 __attribute__((vector_size(16)));
 
-		if (c <= ' ' || c == '"' || c == 0x7f)
+static inline bytes16 load16(const char *p)
+{
+	bytes16 bytes;
+
+	memcpy(&bytes, p, sizeof(bytes));
+	return bytes;
+}
+
+static inline bool is_any16(bytes16 bytes)
+{
+	uint64_t half[2];
+
+	memcpy(half, &bytes, sizeof(half));
+	return half[0] | half[1];
+}
+
+static inline bytes16 find_ambiguous16(const char *p)
+{
+	bytes16 at = load16(p), next = load16(p + 1);
+
+	return (bytes16)((at - 1 < ' ') | (at == '"') | (at == 0x7f) | ((at == 0) & (next == 0)));
+}
+
+static bool is_ambiguous_at(struct str list, size_t at)
+{
+	unsigned char c = (unsigned char)list.p[at];
+
+	if (c == 0)
+		return at + 1 < list.n && list.p[at + 1] == 0;
+	return c <= ' ' || c == '"' || c == 0x7f;
+}
+
+/* Some element of the list is empty, or holds what a line would not show as it is. */
+static bool has_ambiguous_element(struct str list)
+{
+	size_t at = 0;
+
+	if (list.n && list.p[0] == 0)
+		return true;
+	for (; list.n - at > sizeof(bytes16); at += sizeof(bytes16))
+		if (is_any16(find_ambiguous16(list.p + at)))
 			return true;
-	}
-	return element.n == 0;
+	for (; at < list.n; at++)
+		if (is_ambiguous_at(list, at))
+			return true;
+	return false;
 }
 
 bool arguments_are_lossy(struct str list, struct str binary)
@@ -126,8 +166,25 @@ bool arguments_are_lossy(struct str list, struct str binary)
 		return false;
 	if (!str_equal(path_name(element), path_name(binary)))
 		return true;
-	while (list_take(&list, &element))
-		if (is_ambiguous(element))
-			return true;
-	return false;
+	return has_ambiguous_element(list);
+}
+
+struct str arguments_join_in_place(struct str list, char *at)
+{
+	struct str element;
+	size_t i = 0;
+
+	list_take(&list, &element);
+	at += list.p - element.p;
+	if (list.n && list.p[list.n - 1] == 0)
+		list.n--;
+	for (; list.n - i >= sizeof(bytes16); i += sizeof(bytes16)) {
+		bytes16 bytes = load16(list.p + i);
+
+		bytes |= (bytes16)(bytes == 0) & ' ';
+		memcpy(at + i, &bytes, sizeof(bytes));
+	}
+	for (; i < list.n; i++)
+		at[i] = list.p[i] ? list.p[i] : ' ';
+	return (struct str){ at, list.n };
 }

@@ -21,3 +21,6 @@ bool list_take(struct str *list, struct str *element_r);
 void arguments_join(struct str list, struct buf *out);
 /* The list can't be recovered from the joined string, given which binary runs. */
 bool arguments_are_lossy(struct str list, struct str binary);
+/* arguments_join() of a list that is not lossy and lies at `at`, without a copy: the NULs between
+ * the elements become spaces. Returns the line, which is part of what the list was. */
+struct str arguments_join_in_place(struct str list, char *at);

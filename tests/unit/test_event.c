@@ -112,6 +112,77 @@ static void test_arguments_join_as_tetragon_joins_them(void **state)
 	check_join(STR("-cmd\0a\0"), "a", true);
 }
 
+static bool naive_is_lossy(struct str list)
+{
+	struct str element;
+
+	list_take(&list, &element);
+	while (list_take(&list, &element)) {
+		bool empty = element.n == 0;
+
+		for (size_t i = 0; i < element.n; i++)
+			empty |= (unsigned char)element.p[i] <= ' ' || element.p[i] == '"' ||
+				 element.p[i] == 0x7f;
+		if (empty)
+			return true;
+	}
+	return false;
+}
+
+/* "cmd" and words of any bytes that are seen; with one byte that hides something, if wanted. */
+static struct str random_list(uint64_t *random, char *list, size_t n, bool hides)
+{
+	static const char odd[] = { 0, 1, ' ', '"', 0x7f, '\n' };
+
+	for (size_t i = 0; i < n; i++) {
+		*random = *random * 6364136223846793005ull + 1442695040888963407ull;
+		list[i] = (char)(0x23 + (*random >> 33) % 90);
+		if (*random >> 60 == 0)
+			list[i] = 0;
+		else if (*random >> 60 == 1)
+			list[i] = (char)0xff;
+	}
+	if (hides)
+		list[(*random >> 40) % n] = odd[(*random >> 33) % sizeof(odd)];
+	memcpy(list, "cmd", 4);
+	return (struct str){ list, n };
+}
+
+static void check_join_in_place(struct str list, char *at)
+{
+	char line[128];
+	struct buf joined = buf_fixed(line, sizeof(line));
+	struct str in_place;
+
+	arguments_join(list, &joined);
+	in_place = arguments_join_in_place(list, at);
+	assert_int_equal(in_place.n, joined.len);
+	assert_memory_equal(in_place.p, joined.p, joined.len);
+}
+
+/* Of every length, in memory of just that size. What is not lossy is joined in place as it is
+ * elsewhere. */
+static void test_lossy_lists_are_told_apart(void **state)
+{
+	uint64_t random = 1;
+	unsigned int lossy = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < 96 * 400; i++) {
+		size_t n = 4 + i / 400;
+		char *mem = malloc(n);
+		struct str list = random_list(&random, mem, n, i % 2);
+		bool is_lossy = naive_is_lossy(list);
+
+		assert_int_equal(arguments_are_lossy(list, STR("/bin/cmd")), is_lossy);
+		if (!is_lossy)
+			check_join_in_place(list, mem);
+		lossy += is_lossy;
+		free(mem);
+	}
+	assert_in_range(lossy, 10000, 30000);
+}
+
 static struct process_draft draft_of(const char *filename, const char *cwd)
 {
 	return (struct process_draft){
@@ -151,6 +222,99 @@ static void test_image_takes_the_path_of_the_call(void **state)
 	draft.filename = STR("");
 	image = image_create(&draft, NULL);
 	assert_text(image->binary.text, "/opt/real/x");
+	image_unref(&image);
+}
+
+/* The list is kept where the line does not tell it, and only there. */
+static void test_image_keeps_the_list_that_the_line_hides(void **state)
+{
+	struct process_draft draft = draft_of("/bin/x", "/");
+	struct image *image;
+
+	(void)state;
+	draft.args = STR("x\0-a\0b\0");
+	image = image_create(&draft, NULL);
+	assert_text(image->arguments.text, "-a b");
+	assert_int_equal(image->argv.text.n, 0);
+	assert_int_equal(image->text_defects, 0);
+	image_unref(&image);
+
+	draft.args = STR("x\0-a\0b\xff\0");
+	image = image_create(&draft, NULL);
+	assert_text(image->arguments.text, "-a b\xff");
+	assert_text(image->argv.text, "x\0-a\0b\xff\0");
+	image_unref(&image);
+
+	draft.args = STR("y\0-a\0");
+	image = image_create(&draft, NULL);
+	assert_text(image->arguments.text, "-a");
+	assert_text(image->argv.text, "y\0-a\0");
+	image_unref(&image);
+}
+
+static void test_fragments_are_kept_the_second_time(void **state)
+{
+	struct memory_account account = { 0 };
+	struct fragment fragment = { 0 };
+
+	(void)state;
+	fragment_keep(&fragment, "abc", 3, &account);
+	assert_null(fragment.p);
+	assert_int_equal(fragment.n, 0);
+	assert_int_equal(account.bytes, 0);
+	for (int i = 0; i < 2; i++) {
+		fragment_keep(&fragment, "abc", 3, &account);
+		assert_memory_equal(fragment.p, "abc", 3);
+		assert_int_equal(fragment.n, 3);
+		assert_int_equal(account.bytes, 3);
+	}
+	fragment_drop(&fragment, &account);
+	assert_int_equal(account.bytes, 0);
+	fragment_keep(&fragment, "abc", 3, &account);
+	assert_null(fragment.p);
+}
+
+static void test_equal_images_are_known(void **state)
+{
+	struct process_draft draft = draft_of("/bin/x", "/"), other = draft;
+	struct image *image = image_create(&draft, NULL), *same;
+
+	(void)state;
+	other.key.pid++;
+	same = image_create(&other, NULL);
+	assert_true(image_is_equal(image, same));
+	image_unref(&same);
+	for (int which = 0; which < 8; which++) {
+		other = draft;
+		switch (which) {
+		case 0:
+			other.creds.uid = 4;
+			break;
+		case 1:
+			other.ns.user = 4;
+			break;
+		case 2:
+			other.session_id = 4;
+			break;
+		case 3:
+			other.truncated = TRUNCATED_CWD;
+			break;
+		case 4:
+			other.args = STR("x\0--flag\0two  word\0");
+			break;
+		case 5:
+			other.cgroup = STR("/");
+			break;
+		case 6:
+			other.cwd = STR("/x");
+			break;
+		default:
+			other.cgroup_id = 1;
+		}
+		same = image_create(&other, NULL);
+		assert_false(image_is_equal(image, same));
+		image_unref(&same);
+	}
 	image_unref(&image);
 }
 
@@ -257,6 +421,10 @@ int main(void)
 		cmocka_unit_test(test_paths_become_absolute_as_go_joins_them),
 		cmocka_unit_test(test_arguments_join_as_tetragon_joins_them),
 		cmocka_unit_test(test_image_takes_the_path_of_the_call),
+		cmocka_unit_test(test_lossy_lists_are_told_apart),
+		cmocka_unit_test(test_image_keeps_the_list_that_the_line_hides),
+		cmocka_unit_test(test_fragments_are_kept_the_second_time),
+		cmocka_unit_test(test_equal_images_are_known),
 		cmocka_unit_test(test_image_holds_nothing_unredacted),
 		cmocka_unit_test(test_image_names_what_is_not_utf8),
 		cmocka_unit_test(test_images_of_any_size_keep_their_account),
