@@ -38,6 +38,7 @@ enum tcp_state {
 
 #define SOCK_DONE_BIT	    1 /* enum sock_flags: the peer's FIN was taken */
 #define ECANCELED	    125
+#define E2BIG		    7
 #define EEXIST		    17
 #define S_ISUID		    04000
 #define S_ISGID_EXECUTABLE  (02000 | 00010)
@@ -56,6 +57,10 @@ enum tcp_state {
 typedef struct {
 	int counter;
 } atomic_t;
+
+typedef struct {
+	long long counter;
+} atomic64_t;
 
 typedef struct {
 	unsigned int val;
@@ -289,6 +294,7 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	unsigned long skc_flags;
+	atomic64_t skc_cookie;
 };
 
 struct sock {
@@ -297,13 +303,19 @@ struct sock {
 	kuid_t sk_uid;
 	int sk_err;
 	__u32 sk_max_ack_backlog;
+	struct bpf_local_storage *sk_bpf_storage;
 };
 
 struct inet_sock {
 	__u16 inet_sport;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct tcp_sock {
+	struct list_head tsorted_sent_queue;
 	__u64 bytes_received;
 	__u64 bytes_sent;
 	__u64 bytes_retrans;

@@ -14,8 +14,9 @@
 
 const volatile __u32 args_max __weak = 32768; /* longest argv copied */
 const volatile __u32 env_max __weak = 0;      /* longest environment copied; 0: none */
-/* A wake-up each time the unread data passes a multiple of 1 << watermark_shift bytes. */
-const volatile __u32 watermark_shift __weak = 22;
+/* The reader is woken when so many bytes are unread; each CPU looks after so many that it wrote. */
+const volatile __u64 watermark __weak = 4 << 20;
+const volatile __u64 watermark_look __weak = 512 << 10;
 /* Scratch slot of the task iterator; those below it are the CPUs'. */
 const volatile __u32 snapshot_slot __weak = 0;
 /* sched_process_exit has the argument group_dead (6.16). */
@@ -34,6 +35,7 @@ struct {
 
 struct counters {
 	__u64 fates[EVENT_TYPES][EVENT_FATES];
+	__u64 since_look; /* bytes; see watermark_look */
 };
 
 struct {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* bpf/sock.h: what is remembered of a TCP socket, on the socket itself, and how a record about it
- * is filled.
+/* bpf/sock.h: what is remembered of a TCP socket, and how a record about it is filled.
  *
  * A socket changes state in softirq as often as in its process, when `current` is whoever was
- * interrupted. So the owner is written down when a task acts (connect, listen, accept), in storage
- * that lives and ends with the socket and that an accepted child inherits from its listener.
- * Storage from tracing programs needs 5.11. */
+ * interrupted. So the owner is written down when a task acts (connect, listen, accept); an accepted
+ * child inherits it from its listener.
+ *
+ * Where: in a table of slots by the socket's address. Whose slot is taken gets storage on the
+ * socket itself (5.11), which finds room always, but takes a microsecond to make and another to
+ * free. */
 #pragma once
 
 #include "bpf/emit.h"
@@ -28,14 +30,111 @@ struct {
 	__type(value, struct socket_state);
 } sockets SEC(".maps") __weak;
 
-static __always_inline struct socket_state *socket_state(const struct sock *sk)
+#define SOCKET_SLOT_BITS 14 /* 1 MiB */
+#define SOCKET_SLOTS	 (1u << SOCKET_SLOT_BITS)
+
+/* A slot belongs to who has made `claims` one. Adding before looking makes that safe without a
+ * compare-and-exchange (5.12, arm64 5.18): of two who meet, both may withdraw, but never do both
+ * stay. A slot that was not given back (the kernel leaves a program out that interrupts itself) is
+ * its address's next socket's; the cookie tells the two apart. */
+struct socket_slot {
+	__u64 id; /* socket_id(); 0: nobody's */
+	__u32 claims;
+	__u32 pad;
+	struct socket_state state;
+	__u64 cookie; /* 0: not asked yet */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE); /* for its alignment to a page */
+	__uint(max_entries, SOCKET_SLOTS);
+	__type(key, __u32);
+	__type(value, struct socket_slot);
+} slots SEC(".maps") __weak;
+
+/* Listening sockets, by address: a child is made as a copy of its listener and knows no more of it
+ * (tcp.bpf.c). What finds no room here has storage, which the kernel copies for every child. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2048);
+	__type(key, __u64);
+	__type(value, struct socket_state);
+} listeners SEC(".maps") __weak;
+
+/* Told from the socket's address, as a number. The verifier allows no arithmetic with a pointer but
+ * taking the distance to another, so this is the distance to a thing that stays where it is. */
+static __always_inline __u64 socket_id(const struct sock *sk)
 {
+	__u64 id = (__u64)sk;
+
+	asm volatile("%0 -= %1" : "+r"(id) : "r"(&args_max));
+	return id;
+}
+
+/* 0: can't be known. The helper is for a socket that was never asked. */
+static __always_inline __u64 socket_cookie(const struct sock *sk)
+{
+	__u64 cookie;
+
+	if (!has_socket_cookie)
+		return 0;
+	cookie = sk->__sk_common.skc_cookie.counter;
+	return cookie ? cookie : bpf_get_socket_cookie((void *)sk);
+}
+
+/* The place that the socket has or would have. */
+static __always_inline struct socket_slot *socket_slot(__u64 id)
+{
+	__u32 i = (id * 0x9e3779b97f4a7c15ull) >> (64 - SOCKET_SLOT_BITS);
+
+	return bpf_map_lookup_elem(&slots, &i);
+}
+
+static __always_inline bool socket_slot_claim(struct socket_slot *slot)
+{
+	__sync_fetch_and_add(&slot->claims, 1);
+	if (*(volatile __u32 *)&slot->claims == 1)
+		return true;
+	__sync_fetch_and_add(&slot->claims, -1);
+	return false;
+}
+
+static __always_inline void socket_slot_release(const struct sock *sk)
+{
+	__u64 id = socket_id(sk);
+	struct socket_slot *slot = socket_slot(id);
+
+	if (!slot || slot->id != id)
+		return;
+	*(volatile __u64 *)&slot->id = 0;
+	__sync_fetch_and_add(&slot->claims, -1);
+}
+
+static __always_inline struct socket_state *socket_storage(const struct sock *sk)
+{
+	if (!sk->sk_bpf_storage) /* as for most */
+		return NULL;
 	return bpf_sk_storage_get(&sockets, (void *)sk, NULL, 0);
 }
 
-/* Makes it when there is none; NULL when that failed, and then that has been counted. */
-static __always_inline struct socket_state *socket_state_create(const struct sock *sk,
-								enum event_type type)
+static __always_inline struct socket_state *socket_state(const struct sock *sk, __u64 cookie)
+{
+	__u64 id = socket_id(sk);
+	struct socket_slot *slot = socket_slot(id);
+
+	if (slot && slot->id == id) {
+		if (!slot->cookie)
+			slot->cookie = cookie;
+		if (slot->cookie == cookie)
+			return &slot->state;
+	}
+	return socket_storage(sk);
+}
+
+/* NULL: no memory, and that has been counted. */
+static __always_inline struct socket_state *socket_storage_create(const struct sock *sk,
+								  enum event_type type)
 {
 	struct socket_state *state =
 		bpf_sk_storage_get(&sockets, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
@@ -45,11 +144,36 @@ static __always_inline struct socket_state *socket_state_create(const struct soc
 	return state;
 }
 
-/* The running task owns it. */
-static __always_inline void socket_own(struct socket_state *state, __u8 role)
+/* For who holds the socket's lock and will see it close; else the slot could be another's by now,
+ * or would never be given back. The caller fills the whole of it. */
+static __always_inline struct socket_state *socket_state_create(const struct sock *sk,
+								enum event_type type)
 {
-	task_key(&state->owner, bpf_get_current_task_btf());
-	state->tid = (__u32)bpf_get_current_pid_tgid();
+	__u64 id = socket_id(sk);
+	struct socket_slot *slot = socket_slot(id);
+
+	if (slot && !sk->sk_bpf_storage && (slot->id == id || socket_slot_claim(slot))) {
+		slot->id = id;
+		slot->cookie = 0;
+		return &slot->state;
+	}
+	return socket_storage_create(sk, type);
+}
+
+static __always_inline struct socket_state *socket_listener(const struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct socket_state *state = bpf_map_lookup_elem(&listeners, &key);
+
+	return state ? state : socket_storage(sk);
+}
+
+/* The task owns it. */
+static __always_inline void socket_own(struct socket_state *state, struct task_struct *task,
+				       __u8 role)
+{
+	task_key(&state->owner, task);
+	state->tid = task->pid;
 	state->role = role;
 	state->source = OWNER_SOCKET;
 }
@@ -88,23 +212,32 @@ static __always_inline void socket_addresses(struct event_tcp *record, const str
  * the sequence space that came in, of which the peer's FIN is one. */
 static __always_inline void socket_bytes(struct event_tcp *record, const struct sock *sk)
 {
-	const struct tcp_sock *tcp = (const void *)sk;
+	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock((void *)sk);
 
-	record->bytes_sent = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans);
-	record->bytes_received = BPF_CORE_READ(tcp, bytes_received);
+	if (!tcp)
+		return;
+	record->bytes_sent = tcp->bytes_sent - tcp->bytes_retrans;
+	record->bytes_received = tcp->bytes_received;
 	if (sk->__sk_common.skc_flags & (1ul << SOCK_DONE_BIT))
 		record->bytes_received--;
 }
 
-/* Everything but header.process, owner_source, role and what only one type of event has. */
-static __always_inline void socket_describe(struct event_tcp *record, enum event_type type,
-					    const struct sock *sk, __u64 now)
+/* At CLOSE the port has gone from skc_num already. */
+static __always_inline __u16 socket_port(const struct sock *sk)
 {
 	const struct inet_sock *inet = (const void *)sk;
+	__u16 port = sk->__sk_common.skc_num;
 
+	return port ? port : __builtin_bswap16(BPF_CORE_READ(inet, inet_sport));
+}
+
+/* Everything but header.process, owner_source, role and what only one type of event has. */
+static __always_inline void socket_describe(struct event_tcp *record, enum event_type type,
+					    const struct sock *sk, __u64 cookie, __u64 now)
+{
 	emit_header(&record->header, type, sizeof(*record), now, 0);
 	socket_addresses(record, sk);
-	record->sport = __builtin_bswap16(BPF_CORE_READ(inet, inet_sport));
+	record->sport = socket_port(sk);
 	record->dport = __builtin_bswap16(sk->__sk_common.skc_dport);
 	record->old_state = sk->__sk_common.skc_state;
 	record->new_state = sk->__sk_common.skc_state;
@@ -112,7 +245,7 @@ static __always_inline void socket_describe(struct event_tcp *record, enum event
 	record->netns = 0;
 	if (bpf_core_field_exists(sk->__sk_common.skc_net.net)) /* CONFIG_NET_NS */
 		record->netns = sk->__sk_common.skc_net.net->ns.inum;
-	record->cookie = has_socket_cookie ? bpf_get_socket_cookie((void *)sk) : 0;
+	record->cookie = cookie;
 	record->duration_ns = 0;
 	record->bytes_sent = 0;
 	record->bytes_received = 0;

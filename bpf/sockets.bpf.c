@@ -10,12 +10,28 @@
 
 #include <bpf/bpf_tracing.h>
 
+static __always_inline void socket_found(const struct sock *sk, struct task_struct *task)
+{
+	struct socket_state listener = {}, *state;
+	__u64 key = (__u64)sk;
+
+	if (sk->__sk_common.skc_state == TCP_LISTEN) {
+		socket_own(&listener, task, SOCKET_ROLE_LISTENER);
+		if (map_update(&listeners, &key, &listener, BPF_NOEXIST) != -E2BIG)
+			return;
+	}
+	if (socket_state(sk, socket_cookie(sk)))
+		return;
+	state = socket_storage_create(sk, EVENT_TASK);
+	if (state)
+		socket_own(state, task, listener.role);
+}
+
 SEC("iter/task_file")
 int weir_sockets(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct socket_state *state;
 	struct socket *socket;
 	struct sock *sk;
 
@@ -25,18 +41,8 @@ int weir_sockets(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP || sk->__sk_common.skc_state == TCP_CLOSE)
-		return 0;
-	if (socket_state(sk))
-		return 0;
-	state = socket_state_create(sk, EVENT_TASK);
-	if (!state)
-		return 0;
-	task_key(&state->owner, task);
-	state->tid = task->pid;
-	state->source = OWNER_SOCKET;
-	if (sk->__sk_common.skc_state == TCP_LISTEN)
-		state->role = SOCKET_ROLE_LISTENER;
+	if (sk && sk->sk_protocol == IPPROTO_TCP && sk->__sk_common.skc_state != TCP_CLOSE)
+		socket_found(sk, task);
 	return 0;
 }
 

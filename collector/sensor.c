@@ -33,6 +33,7 @@ struct sensor {
 /* The value of the map `counters`. */
 struct counters_of_cpu {
 	uint64_t fates[EVENT_TYPES][EVENT_FATES];
+	uint64_t since_look;
 };
 
 /* -- what libbpf says -- */
@@ -172,13 +173,11 @@ static int set_kernel_knobs(struct sensor *sensor, struct errmsg *em)
 static void set_knobs(struct sensor *sensor, const struct kernel_features *features)
 {
 	struct weir_bpf__rodata *knobs = sensor->programs->rodata;
-	unsigned int shift = 0;
 
-	while (2ull << shift <= sensor->ring_bytes / 4)
-		shift++;
 	knobs->args_max = sensor->settings.arguments_bytes;
 	knobs->env_max = sensor->settings.environment_bytes;
-	knobs->watermark_shift = shift;
+	knobs->watermark = sensor->ring_bytes / 4;
+	knobs->watermark_look = sensor->ring_bytes / 16 / sensor->cpus;
 	knobs->snapshot_slot = sensor->cpus;
 	knobs->accept_is_traced = sensor->tcp && features->fentry;
 }
@@ -195,8 +194,9 @@ static void choose_programs(struct sensor *sensor)
 		bpf_program__set_autoload(sensor->accept, true);
 	bpf_program__set_autoattach(programs->progs.weir_snapshot, false);
 	bpf_program__set_autoattach(programs->progs.weir_sockets, false);
-	if (!sensor->tcp)
-		bpf_map__set_autocreate(programs->maps.sockets, false);
+	bpf_map__set_autocreate(programs->maps.sockets, sensor->tcp);
+	bpf_map__set_autocreate(programs->maps.slots, sensor->tcp);
+	bpf_map__set_autocreate(programs->maps.listeners, sensor->tcp);
 }
 
 /* -- life -- */

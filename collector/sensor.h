@@ -49,8 +49,8 @@ WARN_UNUSED int sensor_start(struct sensor *sensor, sensor_record_fn fn, void *c
 size_t sensor_drain(struct sensor *sensor, size_t max_records, sensor_record_fn fn, void *ctx);
 /* See ring_look_ahead(). */
 void sensor_look_ahead(struct sensor *sensor, sensor_record_fn fn, void *ctx);
-/* Becomes readable each time the waiting bytes pass another quarter of the ring. To be watched
- * edge-triggered: it also reads as ready, at any time, while anything waits. */
+/* Becomes readable while more than about a quarter of the ring waits. To be watched edge-triggered:
+ * it also reads as ready, at any time, while anything waits. */
 int sensor_fd(const struct sensor *sensor);
 void sensor_counters(struct sensor *sensor, struct sensor_counters *counters_r);
 /* Detaches first, then a last sensor_drain() may follow before sensor_close(). */

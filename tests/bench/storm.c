@@ -6,6 +6,9 @@
  *   storm tcp (for SECONDS | times N)            connect to a listener of its own on loopback,
  *                                                accept, close both
  *   storm calls (for SECONDS | times N)          make a thousand system calls that cost nothing
+ *   storm (exec PROGRAM | fork | tcp | calls) steps N
+ *                                                N rounds, and a line about them, for each byte
+ *                                                that comes in (tests/bench/bench_sensor.c)
  *   storm idle N                                 keep N forked children until standard input ends
  *
  * Prints one line of JSON: iterations, wall_ns, and the CPU time of itself and of its children,
@@ -34,6 +37,7 @@ struct storm {
 	int listener;
 	struct sockaddr_in address;
 	uint64_t rounds, limit, until_ns; /* limit 0: until the time is up */
+	bool stepwise;
 };
 
 static uint64_t now_ns(void)
@@ -93,6 +97,8 @@ static void open_listener(struct storm *storm)
 {
 	socklen_t n = sizeof(storm->address);
 
+	if (storm->listener >= 0)
+		close(storm->listener);
 	storm->address.sin_family = AF_INET;
 	storm->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	storm->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -119,10 +125,18 @@ static double cpu_ns(int who, bool system)
 	return (double)tv->tv_sec * 1e9 + (double)tv->tv_usec * 1e3;
 }
 
+/* Of itself and of its children. */
+static double all_cpu_ns(bool system)
+{
+	return cpu_ns(RUSAGE_SELF, system) + cpu_ns(RUSAGE_CHILDREN, system);
+}
+
 static void run(struct storm *storm)
 {
+	double user_ns = all_cpu_ns(false), system_ns = all_cpu_ns(true);
 	uint64_t start_ns = now_ns();
 
+	storm->rounds = 0;
 	do {
 		if (!storm->round(storm))
 			err(99, "round %llu", (unsigned long long)storm->rounds);
@@ -130,8 +144,20 @@ static void run(struct storm *storm)
 	} while (!is_over(storm));
 	printf("{\"iterations\":%llu,\"wall_ns\":%llu,\"user_ns\":%.0f,\"system_ns\":%.0f}\n",
 	       (unsigned long long)storm->rounds, (unsigned long long)(now_ns() - start_ns),
-	       cpu_ns(RUSAGE_SELF, false) + cpu_ns(RUSAGE_CHILDREN, false),
-	       cpu_ns(RUSAGE_SELF, true) + cpu_ns(RUSAGE_CHILDREN, true));
+	       all_cpu_ns(false) - user_ns, all_cpu_ns(true) - system_ns);
+	fflush(stdout);
+}
+
+/* A listener for each step: what is remembered of one made before would go on into the next. */
+static void run_steps(struct storm *storm)
+{
+	char byte;
+
+	while (read(STDIN_FILENO, &byte, 1) == 1) {
+		if (storm->listener >= 0)
+			open_listener(storm);
+		run(storm);
+	}
 }
 
 static void keep_idle_children(long count)
@@ -167,12 +193,13 @@ static void read_limit(struct storm *storm, char **argv)
 
 	if (*end || n <= 0)
 		errx(99, "%s is not a number above zero", argv[1]);
-	if (!strcmp(argv[0], "times"))
+	storm->stepwise = !strcmp(argv[0], "steps");
+	if (storm->stepwise || !strcmp(argv[0], "times"))
 		storm->limit = (uint64_t)n;
 	else if (!strcmp(argv[0], "for"))
 		storm->until_ns = now_ns() + (uint64_t)(n * 1e9);
 	else
-		errx(99, "%s: neither for nor times", argv[0]);
+		errx(99, "%s: neither for nor times nor steps", argv[0]);
 }
 
 int main(int argc, char **argv)
@@ -194,10 +221,13 @@ int main(int argc, char **argv)
 	} else if (argc == 4 && !strcmp(argv[1], "calls")) {
 		storm.round = calls_round;
 	} else {
-		errx(99,
-		     "usage: storm exec PROGRAM|fork|tcp|calls for SECONDS|times N, or storm idle N");
+		errx(99, "usage: storm exec PROGRAM|fork|tcp|calls for SECONDS|times N|steps N, "
+			 "or storm idle N");
 	}
 	read_limit(&storm, argv + argc - 2);
-	run(&storm);
+	if (storm.stepwise)
+		run_steps(&storm);
+	else
+		run(&storm);
 	return 0;
 }

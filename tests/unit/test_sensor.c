@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -861,6 +862,129 @@ static void test_a_connection_that_is_given_up(void **state)
 			    k->record.tcp.error == ECONNREFUSED);
 }
 
+/* More sockets at once than find a slot each (bpf/sock.h): those that don't have storage. */
+#define MANY_SOCKETS 400
+
+static void allow_many_files(void)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_true(limit.rlim_cur > 2 * MANY_SOCKETS + 100);
+}
+
+static void test_many_sockets_have_owners(void **state)
+{
+	struct endpoint e = loopback(AF_INET);
+	int listener = listen_on(&e), clients[MANY_SOCKETS], servers[MANY_SOCKETS];
+	uint16_t port = port_of(listener, false), ports[MANY_SOCKETS];
+	const struct kept *k;
+
+	allow_many_files();
+	for (int i = 0; i < MANY_SOCKETS; i++) {
+		clients[i] = connect_to(&e);
+		ports[i] = port_of(clients[i], false);
+		servers[i] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	}
+	for (int i = 0; i < MANY_SOCKETS; i++) {
+		close(servers[i]);
+		close(clients[i]);
+	}
+	close(listener);
+	for (int i = 0; i < MANY_SOCKETS; i++) {
+		assert_owner(expect_tcp(EVENT_CONNECT, ports[i], port), OWNED_BY_SOCKET);
+		k = expect_tcp(EVENT_CLOSE, ports[i], port);
+		assert_owner(k, OWNED_BY_SOCKET);
+		assert_int_equal(k->record.tcp.role, ROLE_CLIENT);
+		assert_true(k->record.tcp.duration_ns > 0);
+		assert_owner(expect_tcp(EVENT_ACCEPT, port, ports[i]), accept_source());
+		k = expect_tcp(EVENT_CLOSE, port, ports[i]);
+		assert_int_equal(k->record.process.pid, getpid());
+		assert_int_equal(k->record.tcp.role, ROLE_SERVER);
+		assert_true(k->record.tcp.duration_ns > 0);
+	}
+}
+
+static int listen_beside(struct endpoint *e)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)), 0);
+	assert_int_equal(bind(fd, (void *)&e->address, e->n), 0);
+	assert_int_equal(listen(fd, MANY_SOCKETS), 0);
+	assert_int_equal(getsockname(fd, (void *)&e->address, &e->n), 0);
+	return fd;
+}
+
+/* Takes what waits, and says how many there were. */
+static int accept_waiting(int listener)
+{
+	int n = 0, fd;
+
+	while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		close(fd);
+		n++;
+	}
+	return n;
+}
+
+struct beside {
+	struct endpoint *e;
+	int ready, go;
+};
+
+static void act_listen_beside(const void *arg)
+{
+	const struct beside *beside = arg;
+	int listener = listen_beside(beside->e);
+	char byte = 0;
+
+	if (write(beside->ready, &byte, 1) != 1 || read(beside->go, &byte, 1) != 1)
+		_exit(255);
+	_exit(accept_waiting(listener));
+}
+
+/* Two processes listen on one port: who is connected to which is told exactly. */
+static void test_listeners_of_one_port_are_told_apart(void **state)
+{
+	struct endpoint e = loopback(AF_INET);
+	int ready[2], go[2], own = listen_beside(&e), status, owned[2] = { 0, 0 };
+	uint16_t port = port_of(own, false);
+	struct beside beside = { .e = &e };
+	int clients[100];
+	pid_t other;
+	char byte = 0;
+
+	assert_int_equal(pipe2(ready, O_CLOEXEC) + pipe2(go, O_CLOEXEC), 0);
+	beside.ready = ready[1];
+	beside.go = go[0];
+	other = spawn(act_listen_beside, &beside);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
+		clients[i] = connect_to(&e);
+	assert_int_equal(write(go[1], &byte, 1), 1);
+	status = wait_status(other);
+	expect(EVENT_EXIT, other, 0);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) > 0);
+	assert_int_equal(accept_waiting(own) + WEXITSTATUS(status), ARRAY_SIZE(clients));
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+		uint16_t client_port = port_of(clients[i], false);
+		uint32_t pid = expect_tcp(EVENT_ACCEPT, port, client_port)->record.process.pid;
+
+		assert_true(pid == (uint32_t)other || pid == (uint32_t)getpid());
+		owned[pid == (uint32_t)other]++;
+		close(clients[i]);
+	}
+	assert_int_equal(owned[1], WEXITSTATUS(status));
+	close(own);
+	for (int i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(go[i]);
+	}
+}
+
 static void test_sockets_from_before_have_owners(void **state)
 {
 	uint16_t port = port_of(listener_before, false);
@@ -1033,6 +1157,8 @@ int main(void)
 		cmocka_unit_test(test_a_reset_is_an_error),
 		cmocka_unit_test(test_a_refused_connection),
 		cmocka_unit_test(test_a_connection_that_is_given_up),
+		cmocka_unit_test(test_many_sockets_have_owners),
+		cmocka_unit_test(test_listeners_of_one_port_are_told_apart),
 		cmocka_unit_test(test_sockets_from_before_have_owners),
 		cmocka_unit_test(test_what_was_submitted_arrived),
 		cmocka_unit_test(test_a_full_ring_is_counted),
