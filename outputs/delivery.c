@@ -454,6 +454,14 @@ void output_ready(struct output *out)
 	out->delivery->set.wake(out->delivery->set.wake_ctx);
 }
 
+void output_stalled(struct output *out, enum output_verdict verdict, const struct errmsg *em)
+{
+	struct delivery *d = out->delivery;
+
+	d->error = *em;
+	delivery_set_state(d, verdict == OUTPUT_HELD ? OUTPUT_STATE_HELD : OUTPUT_STATE_WAITING);
+}
+
 void output_error(struct output *out, const struct errmsg *em)
 {
 	out->delivery->error = *em;

@@ -84,6 +84,11 @@ struct output_type {
 void output_settled(struct output *out, struct batch *batch, enum output_verdict verdict,
 		    const struct errmsg *em);
 void output_ready(struct output *out);
+/* For a destination that goes on trying by itself with what it has (a library with a queue of its
+ * own): nothing arrives at present, for a reason that time (LATER) or a change of configuration
+ * (HELD) will cure. The output shows as waiting or held until the next batch is SENT; what is
+ * pending stays so. */
+void output_stalled(struct output *out, enum output_verdict verdict, const struct errmsg *em);
 /* For send() to say why it returned LATER, LOST, REFUSED or HELD. */
 void output_error(struct output *out, const struct errmsg *em);
 /* The peer said when to come back (Retry-After): before the verdict LATER, LOST or HELD that it

@@ -371,6 +371,31 @@ static void test_pending_is_settled_later(void **state)
 	assert_int_equal(rig_counter(&rig->metrics.delivered), 12);
 }
 
+static void test_a_destination_that_stalls_says_so_and_keeps_its_batch(void **state)
+{
+	struct rig *rig = *state;
+	struct errmsg em = { "no broker answers" };
+
+	script_add(rig, OUTPUT_PENDING, 1);
+	add_events(1);
+	rig_start(rig);
+	rig_run(rig);
+	output_stalled(rig->script->out, OUTPUT_LATER, &em);
+	assert_int_equal(rig_counter(&rig->metrics.state), OUTPUT_STATE_WAITING);
+	assert_non_null(strstr(rig_log(), "down, retrying: no broker answers"));
+	errmsg_set(&em, "wrong password");
+	output_stalled(rig->script->out, OUTPUT_HELD, &em);
+	assert_int_equal(rig_counter(&rig->metrics.state), OUTPUT_STATE_HELD);
+	rig_run(rig);
+	assert_int_equal(rig->script->sends, 1);
+	assert_int_equal(rig->script->closes, 0);
+	assert_int_equal(rig_counter(&rig->metrics.in_flight), 1);
+	output_settled(rig->script->out, rig->script->pending, OUTPUT_SENT, NULL);
+	rig_run(rig);
+	assert_int_equal(rig_counter(&rig->metrics.state), OUTPUT_STATE_UP);
+	assert_int_equal(rig_counter(&rig->metrics.delivered), 1);
+}
+
 static void test_an_answer_that_never_comes_is_a_loss(void **state)
 {
 	struct rig *rig = *state;
@@ -740,6 +765,7 @@ int main(void)
 		T(test_verdicts_per_event_are_followed),
 		T(test_held_keeps_everything_and_tries_slowly),
 		T(test_pending_is_settled_later),
+		T(test_a_destination_that_stalls_says_so_and_keeps_its_batch),
 		T(test_an_answer_that_never_comes_is_a_loss),
 		T(test_busy_waits_for_ready_but_not_for_ever),
 		T(test_a_peer_lost_while_idle_is_opened_again),
