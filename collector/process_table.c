@@ -134,23 +134,43 @@ static struct process *lookup_live(const struct process_table *table, uint32_t p
 	return process;
 }
 
-static void unlink_key(struct process_table *table, struct process *process)
-{
-	struct process **at = key_bucket(table, process->key);
+/* In and out of a chain without a look at the others in it, whose memory is seldom at hand. */
 
-	while (*at != process)
-		at = &(*at)->hash_next;
-	*at = process->hash_next;
+static void link_key(struct process_table *table, struct process *process)
+{
+	struct process **at = key_bucket(table, process->key), *next = *at;
+
+	process->hash_at = at;
+	process->hash_next = next;
+	if (next)
+		next->hash_at = &process->hash_next;
+	*at = process;
+}
+
+static void link_pid(struct process_table *table, struct process *process)
+{
+	struct process **at = pid_bucket(table, process->key.pid), *next = *at;
+
+	process->pid_at = at;
+	process->pid_next = next;
+	if (next)
+		next->pid_at = &process->pid_next;
+	*at = process;
+}
+
+static void unlink_key(struct process *process)
+{
+	*process->hash_at = process->hash_next;
+	if (process->hash_next)
+		process->hash_next->hash_at = process->hash_at;
 	process->hash_next = NULL;
 }
 
-static void unlink_pid(struct process_table *table, struct process *process)
+static void unlink_pid(struct process *process)
 {
-	struct process **at = pid_bucket(table, process->key.pid);
-
-	while (*at != process)
-		at = &(*at)->pid_next;
-	*at = process->pid_next;
+	*process->pid_at = process->pid_next;
+	if (process->pid_next)
+		process->pid_next->pid_at = process->pid_at;
 	process->pid_next = NULL;
 }
 
@@ -274,7 +294,7 @@ static void cut_chain(struct process_table *table, struct process *process)
 
 static void stop_running(struct process_table *table, struct process *process)
 {
-	unlink_pid(table, process);
+	unlink_pid(process);
 	process->exited = true;
 	if (process->live_children) {
 		list_move(table, process, PROCESS_HELD);
@@ -291,7 +311,7 @@ static void leave(struct process_table *table, struct process *process, bool red
 		stop_running(table, process);
 	if (process->list == PROCESS_HELD)
 		release_parent(table, process);
-	unlink_key(table, process);
+	unlink_key(process);
 	list_remove(table, process);
 	if (reduce && process->refs > 1)
 		process_reduce(process);
@@ -299,14 +319,14 @@ static void leave(struct process_table *table, struct process *process, bool red
 }
 
 /* Those behind one that leaves are about to follow, and were last touched long ago. */
-static void expect_followers(const struct process_table *table, const struct process *leaving)
+static void expect_followers(const struct process *leaving)
 {
 	const struct process *next = leaving->lru_next;
 
 	if (!next)
 		return;
 	/* It was fetched itself when the one before left. */
-	fetch(key_bucket(table, next->key), 1);
+	fetch(next->hash_at, 1);
 	fetch(next->image, IMAGE_HOT_BYTES);
 	fetch(next->lru_next, sizeof(*next));
 }
@@ -341,7 +361,7 @@ static void evict(struct process_table *table, const struct process *keep)
 		if (!victim || victim == keep)
 			return;
 		table->evictions++;
-		expect_followers(table, victim);
+		expect_followers(victim);
 		leave(table, victim, is_over_bytes(table));
 	}
 }
@@ -351,18 +371,14 @@ static void evict(struct process_table *table, const struct process *keep)
 static void enter(struct process_table *table, struct process *process)
 {
 	struct process *other = lookup_live(table, process->key.pid);
-	struct process **by_key = key_bucket(table, process->key);
-	struct process **by_pid = pid_bucket(table, process->key.pid);
 	bool is_stale = other && other->key.start_ns > process->key.start_ns;
 
 	/* Before a parent may stop running: an image that is replaced is the new one's parent. */
 	hold_parent(table, process);
 	if (other && !is_stale)
 		stop_running(table, other);
-	process->hash_next = *by_key;
-	*by_key = process;
-	process->pid_next = *by_pid;
-	*by_pid = process;
+	link_key(table, process);
+	link_pid(table, process);
 	list_append(table, process, PROCESS_LIVE);
 	if (is_stale)
 		stop_running(table, process);
@@ -460,6 +476,7 @@ struct process *process_table_exec(struct process_table *table, const struct pro
 	struct process *process = lookup(table, draft->key), *parent;
 	struct process_key parent_key;
 
+	fetch(pid_bucket(table, draft->key.pid), 1); /* enter() wants it */
 	if (process) {
 		set_image(process, image);
 		process->flags = draft->flags;
@@ -557,7 +574,7 @@ void process_table_tick(struct process_table *table)
 	for (unsigned int i = 0; i < TICK_MAX && lingering->head; i++) {
 		if (now - lingering->head->ended_ns < table->settings.linger_ns)
 			break;
-		expect_followers(table, lingering->head);
+		expect_followers(lingering->head);
 		leave(table, lingering->head, false);
 	}
 	evict(table, NULL);

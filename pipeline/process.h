@@ -173,6 +173,7 @@ struct process {
 	uint64_t start_wall_ns;
 	uint32_t tid, nspid;
 	uint64_t ended_ns; /* T: boot clock; when it ended, or when its last child did */
+	struct process **hash_at, **pid_at;  /* T: where the pointers to it in its chains are */
 	struct process *lru_prev, *lru_next; /* T */
 };
 
