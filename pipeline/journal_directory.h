@@ -12,6 +12,8 @@
 #include <sys/types.h>
 
 #define JOURNAL_NAME_BYTES 32u /* 20 digits, ".weir", NUL */
+/* A dropped segment's file on its way to become the next one; no reader looks at it. */
+#define JOURNAL_SPARE_NAME "spare"
 
 /* Makes the directory when it is not there, and tightens it to 0750. A descriptor, or a negative
  * errno. */

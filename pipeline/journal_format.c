@@ -60,6 +60,11 @@ static uint32_t trailer_crc(uint32_t seed, const struct journal_batch_trailer *t
 	return crc32c(seed, (const uint8_t *)trailer + from, sizeof(*trailer) - from);
 }
 
+static uint32_t add_crc(uint32_t seed, uint32_t crc)
+{
+	return crc32c(seed, &crc, sizeof(crc));
+}
+
 void journal_batch_finish(uint8_t *batch)
 {
 	struct journal_batch_header header;
@@ -67,10 +72,13 @@ void journal_batch_finish(uint8_t *batch)
 	uint8_t *at = batch + sizeof(header);
 
 	memcpy(&header, batch, sizeof(header));
+	header.flags |= BATCH_BOUND;
+	header.records_crc = 0;
 	for (uint32_t i = 0; i < header.count; i++) {
 		memcpy(&record, at, sizeof(record));
 		record.crc = record_crc(at, record.length);
 		memcpy(at, &record.crc, sizeof(record.crc));
+		header.records_crc = add_crc(header.records_crc, record.crc);
 		at += sizeof(record) + record.length;
 	}
 	header.crc = batch_header_crc(&header);
@@ -98,18 +106,25 @@ bool journal_batch_header_is_sound(const struct journal_batch_header *header, ui
 	       header->crc == batch_header_crc(header);
 }
 
+bool journal_batch_trailer_is_sound(const struct journal_batch_trailer *trailer,
+				    const struct journal_batch_header *header)
+{
+	return trailer->magic == JOURNAL_END_MAGIC && trailer->length == header->length &&
+	       trailer->crc == trailer_crc(header->crc, trailer);
+}
+
 bool journal_batch_is_sound(const uint8_t *batch)
 {
 	struct journal_batch_trailer trailer;
 	struct journal_batch_header header;
 	struct journal_record_header record;
 	size_t at = sizeof(header), end;
+	uint32_t records_crc = 0;
 
 	memcpy(&header, batch, sizeof(header));
 	end = header.length - sizeof(trailer);
 	memcpy(&trailer, batch + end, sizeof(trailer));
-	if (trailer.magic != JOURNAL_END_MAGIC || trailer.length != header.length ||
-	    trailer.crc != trailer_crc(header.crc, &trailer))
+	if (!journal_batch_trailer_is_sound(&trailer, &header))
 		return false;
 	for (uint32_t i = 0; i < header.count; i++) {
 		if (end - at < sizeof(record))
@@ -118,9 +133,10 @@ bool journal_batch_is_sound(const uint8_t *batch)
 		if (record.length > end - at - sizeof(record) ||
 		    record.crc != record_crc(batch + at, record.length))
 			return false;
+		records_crc = add_crc(records_crc, record.crc);
 		at += sizeof(record) + record.length;
 	}
-	return at == end;
+	return at == end && (!(header.flags & BATCH_BOUND) || header.records_crc == records_crc);
 }
 
 const uint8_t *journal_batch_tag(const uint8_t *batch)
@@ -129,4 +145,29 @@ const uint8_t *journal_batch_tag(const uint8_t *batch)
 
 	memcpy(&header, batch, sizeof(header));
 	return batch + header.length - JOURNAL_TAG_BYTES;
+}
+
+static uint32_t edge_crc(const struct journal_edge *edge)
+{
+	const size_t from = offsetof(struct journal_edge, zero);
+
+	return crc32c(0, (const uint8_t *)edge + from, sizeof(*edge) - from);
+}
+
+void journal_edge_write(uint8_t *out, uint64_t number, uint64_t offset)
+{
+	struct journal_edge edge = {
+		.magic = JOURNAL_EDGE_MAGIC,
+		.number = number,
+		.offset = offset,
+	};
+
+	edge.crc = edge_crc(&edge);
+	memcpy(out, &edge, sizeof(edge));
+}
+
+bool journal_edge_is_sound(const struct journal_edge *edge, uint64_t number, uint64_t offset)
+{
+	return edge->magic == JOURNAL_EDGE_MAGIC && edge->number == number &&
+	       edge->offset == offset && edge->crc == edge_crc(edge);
 }

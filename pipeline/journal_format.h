@@ -18,6 +18,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the journal is little
 #define JOURNAL_SEGMENT_MAGIC 0x0a004c4e524a57ffull /* ff 'W' 'J' 'R' 'N' 'L' 00 '\n' */
 #define JOURNAL_BATCH_MAGIC   0x0a00484354424effull /* ff 'N' 'B' 'T' 'C' 'H' 00 '\n' */
 #define JOURNAL_END_MAGIC     0x0a00444e45424effull /* ff 'N' 'B' 'E' 'N' 'D' 00 '\n' */
+#define JOURNAL_EDGE_MAGIC    0x0a00474445424effull /* ff 'N' 'B' 'E' 'D' 'G' 00 '\n' */
 
 #define JOURNAL_TAG_BYTES 16u
 /* A segment starts with two copies of its header. */
@@ -42,7 +43,8 @@ enum journal_segment_flag {
 };
 
 enum journal_batch_flag {
-	BATCH_END = 1u << 0, /* the writer closed the journal here, in order */
+	BATCH_END = 1u << 0,   /* the writer closed the journal here, in order */
+	BATCH_BOUND = 1u << 1, /* records_crc is there */
 };
 
 struct journal_segment_header {
@@ -80,8 +82,8 @@ struct journal_batch_header {
 	uint64_t number; /* of its segment: a block of another file is never taken for sound */
 	uint64_t wall_ns;
 	uint64_t oldest_number;
-	uint32_t flags; /* enum journal_batch_flag */
-	uint32_t zero;
+	uint32_t flags;	      /* enum journal_batch_flag */
+	uint32_t records_crc; /* of the records' CRCs: no other batch's record passes for one */
 };
 _Static_assert(sizeof(struct journal_batch_header) == 64, "batch header");
 
@@ -103,10 +105,21 @@ struct journal_batch_trailer {
 };
 _Static_assert(sizeof(struct journal_batch_trailer) == 32, "batch trailer");
 
+/* Where a segment ends so far in a file that was another segment's before: behind it stand older
+ * bytes. Written together with what stands in front of it; the next batch goes over it. */
+struct journal_edge {
+	uint64_t magic;
+	uint32_t crc; /* of the rest */
+	uint32_t zero;
+	uint64_t number; /* of the segment */
+	uint64_t offset; /* of the edge itself: a copy of it says nothing elsewhere */
+};
+_Static_assert(sizeof(struct journal_edge) == 32, "edge");
+
 #define JOURNAL_BATCH_OVERHEAD \
 	(sizeof(struct journal_batch_header) + sizeof(struct journal_batch_trailer))
 _Static_assert(JOURNAL_BATCH_FULL + sizeof(struct journal_record_header) + ENCODE_MAX_BYTES +
-			       JOURNAL_BATCH_OVERHEAD <=
+			       JOURNAL_BATCH_OVERHEAD + sizeof(struct journal_edge) <=
 		       JOURNAL_BATCH_MAX,
 	       "a record fits behind an almost full batch");
 
@@ -117,14 +130,22 @@ void journal_header_finish(const struct journal_segment_header *header,
 WARN_UNUSED bool journal_header_parse(const void *bytes, size_t n,
 				      struct journal_segment_header *header_r);
 
-/* Batch. The header and the records' headers lie in `batch` already, but for their CRCs. */
+/* Batch. The header and the records' headers lie in `batch` already, but for their CRCs; the
+ * records are bound to it. */
 void journal_batch_finish(uint8_t *batch);
 /* Puts the tag (NULL: none) into the trailer and closes it with its CRC. */
 void journal_batch_finish_trailer(uint8_t *batch, const uint8_t tag[JOURNAL_TAG_BYTES]);
 /* The header alone: magic, CRC, a length that can be, its segment. */
 WARN_UNUSED bool journal_batch_header_is_sound(const struct journal_batch_header *header,
 					       uint64_t number);
-/* The whole: every record's CRC, exactly `count` of them, the trailer. batch has header->length
- * bytes and a sound header. */
+/* The trailer that belongs to a sound header. In an older batch's bytes there is none. */
+WARN_UNUSED bool journal_batch_trailer_is_sound(const struct journal_batch_trailer *trailer,
+						const struct journal_batch_header *header);
+/* The whole: every record's CRC, that these are the records, exactly `count`, the trailer. batch
+ * has header->length bytes and a sound header. */
 WARN_UNUSED bool journal_batch_is_sound(const uint8_t *batch);
 const uint8_t *journal_batch_tag(const uint8_t *batch);
+
+void journal_edge_write(uint8_t *out, uint64_t number, uint64_t offset);
+WARN_UNUSED bool journal_edge_is_sound(const struct journal_edge *edge, uint64_t number,
+				       uint64_t offset);

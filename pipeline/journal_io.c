@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static ssize_t system_write_at(const struct journal_io *io, int fd, const void *bytes, size_t n,
@@ -27,6 +28,12 @@ static int system_create(const struct journal_io *io, int directory_fd, const ch
 	return openat(directory_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
 }
 
+static int system_rename(const struct journal_io *io, int directory_fd, const char *from,
+			 const char *to)
+{
+	return renameat2(directory_fd, from, directory_fd, to, RENAME_NOREPLACE);
+}
+
 static void system_reserve(const struct journal_io *io, int fd, off_t offset, off_t bytes)
 {
 	(void)!fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, bytes);
@@ -37,6 +44,7 @@ const struct journal_io journal_io_system = {
 	.sync = system_sync,
 	.truncate = system_truncate,
 	.create = system_create,
+	.rename = system_rename,
 	.reserve = system_reserve,
 };
 

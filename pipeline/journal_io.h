@@ -12,6 +12,9 @@ struct journal_io {
 	int (*truncate)(const struct journal_io *io, int fd, off_t bytes);
 	/* Makes a new file; 0640. */
 	int (*create)(const struct journal_io *io, int directory_fd, const char *name);
+	/* Gives a file another name, which must be free. */
+	int (*rename)(const struct journal_io *io, int directory_fd, const char *from,
+		      const char *to);
 	/* Asks for the blocks of a stretch beyond the end, which stays where it is. Advice: what
 	 * can't be had is found out by writing. */
 	void (*reserve)(const struct journal_io *io, int fd, off_t offset, off_t bytes);

@@ -22,7 +22,6 @@ struct journal_reader {
 	uint64_t seen;	   /* highest number met in this segment, given or not */
 	bool from_oldest;  /* what is gone before the first segment is no loss */
 	bool positioning;  /* nothing at or behind the start has been met yet */
-	bool is_final;	   /* a newer segment stands behind this one, so it grows no more */
 	/* The batch being given out, in scan's memory. */
 	const uint8_t *at;
 	uint32_t left;
@@ -94,7 +93,7 @@ static void enter(struct journal_reader *reader)
 	reader->scan = reader->next;
 	reader->next = block;
 	reader->seen = reader->scan.header.first_seq - 1;
-	reader->is_final = false;
+	reader->scan.live = true;
 }
 
 static void add_loss(struct journal_reader *reader, enum loss_cause cause, uint64_t first,
@@ -215,9 +214,9 @@ static enum step move_on(struct journal_reader *reader)
 		return STEP_MOVED;
 	if (step != STEP_MOVED)
 		return step;
-	if (!reader->is_final) {
+	if (reader->scan.live) {
 		/* Its last batches may have come after we saw its end. */
-		reader->is_final = true;
+		reader->scan.live = false;
 		journal_scan_close(&reader->next);
 		return STEP_MOVED;
 	}

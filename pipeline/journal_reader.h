@@ -1,6 +1,7 @@
 /* pipeline/journal_reader.h: a cursor over the journal: every consumer reads through this, the
  * forwarder's outputs, `weir events`, `weir replay` and `weir verify` alike. Needs no server and no
- * lock: it reads whole committed batches and never sees a record that is not whole.
+ * lock: it reads whole committed batches and never sees a record that is not whole. A segment that
+ * a reader has open stays as it is, even when retention has dropped it.
  *
  * A reader is used by one thread, and is cheap: a few descriptors and one block of memory. */
 #pragma once

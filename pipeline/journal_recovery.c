@@ -27,6 +27,7 @@ struct recovery {
 	uint64_t batches;
 	uint64_t last_wall_ns; /* of its last batch */
 	bool ended;	       /* the last batch is an end mark */
+	bool state_is_sound;   /* it was there */
 	bool following;	       /* the seals have been sound so far */
 };
 
@@ -69,6 +70,7 @@ static int load_state(struct recovery *rec, int state_fd, struct errmsg *em)
 	struct journal_state *state = &rec->out->state;
 	int err = journal_state_load(state_fd, state);
 
+	rec->state_is_sound = err == 0;
 	if (err == 0)
 		return 0;
 	if (err != -ENOENT && err != -EBADMSG) {
@@ -166,6 +168,23 @@ static int load_segments(struct recovery *rec, struct errmsg *em)
 	if (err)
 		errmsg_set(em, "cannot list the journal's segments: %s", strerror(-err));
 	return err;
+}
+
+/* A power loss in the middle of making a segment of the oldest one's file can leave the new header
+ * under the old name. Retention was done with it. */
+static void remove_half_reused(struct recovery *rec)
+{
+	struct journal_segments *segments = &rec->out->segments;
+	const struct journal_state *state = &rec->out->state;
+	char name[JOURNAL_NAME_BYTES];
+
+	while (rec->state_is_sound && segments->n > 0 && segments->list[0].number == 0 &&
+	       segments->list[0].first_seq < state->oldest_seq) {
+		journal_segment_name(segments->list[0].first_seq, name);
+		if (unlinkat(rec->directory_fd, name, 0) < 0)
+			return;
+		journal_segments_drop_oldest(segments);
+	}
 }
 
 /* Highest number of a segment whose successor is not there to tell. */
@@ -327,17 +346,41 @@ static int read_newest(struct recovery *rec, struct errmsg *em)
 	return 0;
 }
 
+/* Cuts off what an earlier segment left in the newest one's file: it has been searched. True: the
+ * file ends where the newest segment ends. */
+static bool cut_newest(const struct recovery *rec, const struct journal_io *io)
+{
+	char name[JOURNAL_NAME_BYTES];
+	bool is_cut;
+	int fd;
+
+	journal_segment_name(rec->newest.first_seq, name);
+	fd = openat(rec->directory_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return false;
+	is_cut = io->truncate(io, fd, (off_t)rec->end) == 0;
+	close(fd);
+	return is_cut;
+}
+
 /* What no successor says of it. */
-static void fill_newest(struct recovery *rec)
+static void fill_newest(struct recovery *rec, const struct journal_io *io)
 {
 	struct journal_segments *segments = &rec->out->segments;
+	bool may_cut = !(rec->out->header.flags & (SEGMENT_AFTER_TORN | SEGMENT_AFTER_DAMAGE));
 
 	for (size_t i = 0; i < segments->n; i++) {
-		if (segments->list[i].number != rec->newest.number)
+		struct journal_segment *newest = &segments->list[i];
+
+		if (newest->number != rec->newest.number)
 			continue;
-		segments->list[i].last_seq = rec->last_seq;
+		newest->last_seq = rec->last_seq;
 		if (rec->last_wall_ns)
-			segments->list[i].newest_wall_ns = rec->last_wall_ns;
+			newest->newest_wall_ns = rec->last_wall_ns;
+		if (may_cut && newest->bytes > rec->end && cut_newest(rec, io)) {
+			segments->bytes -= newest->bytes - rec->end;
+			newest->bytes = rec->end;
+		}
 	}
 }
 
@@ -444,10 +487,12 @@ static int prepare_header(struct recovery *rec, struct errmsg *em)
 	return err;
 }
 
-static int recover(struct recovery *rec, int state_fd, struct errmsg *em)
+static int recover(struct recovery *rec, const struct journal_io *io, int state_fd,
+		   struct errmsg *em)
 {
 	int err;
 
+	journal_segment_discard_spare(rec->directory_fd);
 	err = load_segments(rec, em);
 	if (err == 0)
 		err = load_state(rec, state_fd, em);
@@ -455,12 +500,13 @@ static int recover(struct recovery *rec, int state_fd, struct errmsg *em)
 		err = prepare_seal(rec, em);
 	if (err)
 		return err;
+	remove_half_reused(rec);
 	join_segments(rec);
 	if (rec->newest.number > 0) {
 		err = read_newest(rec, em);
 		if (err)
 			return err;
-		fill_newest(rec);
+		fill_newest(rec, io);
 	}
 	return prepare_header(rec, em);
 }
@@ -476,7 +522,7 @@ int journal_recover(const struct journal_settings *settings, const struct journa
 
 	*recovered_r = (struct journal_recovered){ 0 };
 	journal_scan_init(&rec.scan);
-	err = recover(&rec, state_fd, em);
+	err = recover(&rec, io, state_fd, em);
 	journal_scan_free(&rec.scan);
 	if (err)
 		journal_recovered_free(recovered_r);

@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <unistd.h>
 
+/* A segment that an output has not read goes early by at most this part of a segment. */
+#define UNREAD_PART 8u
+
 /* How many at the end of the table can't go: the one being written. */
 static size_t segments_in_use(const struct journal_writer *writer)
 {
@@ -50,31 +53,84 @@ static void remember_oldest(struct journal_writer *writer)
 	state->oldest_seq = segments->list[0].last_seq + 1;
 }
 
-bool journal_retention_drop_oldest(struct journal_writer *writer)
+static bool oldest_can_go(const struct journal_writer *writer)
 {
-	struct journal_segments *segments = &writer->segments;
-	char name[JOURNAL_NAME_BYTES];
-	struct journal_segment oldest;
+	const struct journal_segments *segments = &writer->segments;
 
-	if (segments->n <= segments_in_use(writer))
-		return false;
-	oldest = segments->list[0];
-	if (reader_needs(writer, &oldest) && writer->settings.when_full == JOURNAL_BLOCK)
-		return false;
+	return segments->n > segments_in_use(writer) &&
+	       (writer->settings.when_full != JOURNAL_BLOCK ||
+		!reader_needs(writer, &segments->list[0]));
+}
+
+static void declare_oldest_gone(struct journal_writer *writer)
+{
 	remember_oldest(writer);
 	if (journal_writer_store_state(writer) < 0)
 		writer->stats.write_errors++;
-	journal_segment_name(oldest.first_seq, name);
-	if (unlinkat(writer->directory_fd, name, 0) < 0 && errno != ENOENT) {
-		writer->stats.write_errors++;
-		writer->stats.last_errno = errno;
-		return false;
-	}
-	journal_segments_drop_oldest(segments);
+}
+
+static bool unlink_oldest(struct journal_writer *writer)
+{
+	char name[JOURNAL_NAME_BYTES];
+
+	journal_segment_name(writer->segments.list[0].first_seq, name);
+	if (unlinkat(writer->directory_fd, name, 0) == 0 || errno == ENOENT)
+		return true;
+	writer->stats.write_errors++;
+	writer->stats.last_errno = errno;
+	return false;
+}
+
+static void forget_oldest(struct journal_writer *writer)
+{
+	const struct journal_segment oldest = writer->segments.list[0];
+
+	journal_segments_drop_oldest(&writer->segments);
 	writer->stats.dropped_records += journal_segment_records(&oldest);
 	if (reader_needs(writer, &oldest))
 		tell_unread(writer, &oldest);
+}
+
+bool journal_retention_drop_oldest(struct journal_writer *writer)
+{
+	if (!oldest_can_go(writer))
+		return false;
+	declare_oldest_gone(writer);
+	if (!unlink_oldest(writer))
+		return false;
+	forget_oldest(writer);
 	return true;
+}
+
+/* Would it have to go before another segment is full? What an output has not read stays for as long
+ * as it can, or almost; and a small file is not worth going early. */
+static bool oldest_is_due(const struct journal_writer *writer)
+{
+	const struct journal_segments *segments = &writer->segments;
+	uint64_t left = 0, needed = writer->settings.segment_bytes;
+
+	if (segments->bytes < writer->settings.max_bytes)
+		left = writer->settings.max_bytes - segments->bytes;
+	if (reader_needs(writer, &segments->list[0]))
+		needed /= UNREAD_PART;
+	return left < needed && segments->list[0].bytes >= writer->settings.segment_bytes / 2;
+}
+
+int journal_retention_set_aside(struct journal_writer *writer, uint64_t *bytes_r)
+{
+	const struct journal_segment *oldest = writer->segments.list;
+	int fd;
+
+	/* Without a sound header nobody knows what its batches say of themselves. */
+	if (!oldest_can_go(writer) || !oldest_is_due(writer) || oldest->number == 0)
+		return -1;
+	declare_oldest_gone(writer);
+	fd = journal_segment_set_aside(writer->io, writer->directory_fd, oldest->first_seq,
+				       writer->settings.segment_bytes, bytes_r);
+	if (fd < 0 && !unlink_oldest(writer))
+		return -1;
+	forget_oldest(writer);
+	return fd < 0 ? -1 : fd;
 }
 
 enum retention_result journal_retention_make_room(struct journal_writer *writer, uint64_t bytes)

@@ -12,6 +12,10 @@
 
 /* A block that a processor's cache holds, so that the CRC finds what pread just copied. */
 #define BLOCK_BYTES (256u * 1024)
+/* At an end so little is read at once: what stands behind it may be older bytes. */
+#define AHEAD_MIN_BYTES 4096u
+/* So far one call looks for a sound batch in a live segment; the next one goes on there. */
+#define SEARCH_BYTES (2u * JOURNAL_BATCH_MAX)
 
 void journal_scan_init(struct journal_scan *scan)
 {
@@ -24,7 +28,8 @@ void journal_scan_close(struct journal_scan *scan)
 		close(scan->fd);
 	scan->fd = -1;
 	scan->block_bytes = 0;
-	scan->tail_size = 0;
+	scan->searched = 0;
+	scan->live = false;
 }
 
 void journal_scan_free(struct journal_scan *scan)
@@ -47,23 +52,36 @@ static int read_header(struct journal_scan *scan, uint64_t first_seq)
 	return 0;
 }
 
+/* Is this what the name stands for, still? The writer takes the name away before it asks whether
+ * the file is open, so from here on the file stays what it is. */
+static int check_name(const struct journal_scan *scan, int directory_fd, const char *name)
+{
+	struct stat opened, named;
+
+	if (fstat(scan->fd, &opened) < 0 || !S_ISREG(opened.st_mode))
+		return -EBADMSG;
+	if (fstatat(directory_fd, name, &named, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return opened.st_ino == named.st_ino && opened.st_dev == named.st_dev ? 0 : -ENOENT;
+}
+
 int journal_scan_open(struct journal_scan *scan, int directory_fd, uint64_t first_seq)
 {
 	char name[JOURNAL_NAME_BYTES];
-	struct stat st;
 	int err;
 
 	journal_scan_close(scan);
 	journal_segment_name(first_seq, name);
-	/* O_NONBLOCK: a fifo under that name must not hold us up. */
+	/* O_NONBLOCK: a fifo under that name must not hold us up; nor the writer's lease, which it
+	 * takes on a file that has lost its name. */
 	scan->fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (scan->fd < 0)
-		return -errno;
-	if (fstat(scan->fd, &st) < 0 || !S_ISREG(st.st_mode))
-		err = -EBADMSG;
-	else
+		return errno == EWOULDBLOCK ? -ENOENT : -errno;
+	err = check_name(scan, directory_fd, name);
+	if (err == 0)
 		err = read_header(scan, first_seq);
 	scan->offset = JOURNAL_HEADER_BYTES;
+	scan->ahead = AHEAD_MIN_BYTES;
 	if (err)
 		journal_scan_close(scan);
 	return err;
@@ -72,7 +90,7 @@ int journal_scan_open(struct journal_scan *scan, int directory_fd, uint64_t firs
 void journal_scan_seek(struct journal_scan *scan, uint64_t offset)
 {
 	scan->offset = offset;
-	scan->tail_size = 0;
+	scan->searched = 0;
 }
 
 /* Makes the block at least that large, its contents kept. */
@@ -92,11 +110,12 @@ static bool block_grow(struct journal_scan *scan, size_t cap)
 	return true;
 }
 
-/* Fills the block from `offset` on; what it holds of that already is moved, not read again. */
+/* Fills the block from `offset` on; what it holds of that already is moved, not read again. Reads
+ * twice as far each time, so that little is read in vain at the end and much at once elsewhere. */
 static bool block_fill(struct journal_scan *scan, uint64_t offset, size_t want)
 {
 	uint64_t end = scan->block_offset + scan->block_bytes;
-	size_t kept = 0;
+	size_t kept = 0, wanted = want > scan->ahead ? want : scan->ahead;
 	ssize_t n;
 
 	if (!block_grow(scan, want > BLOCK_BYTES ? want : BLOCK_BYTES))
@@ -107,13 +126,14 @@ static bool block_fill(struct journal_scan *scan, uint64_t offset, size_t want)
 	}
 	scan->block_offset = offset;
 	scan->block_bytes = kept;
-	n = journal_io_read_all(scan->fd, scan->block + kept, scan->block_cap - kept,
+	n = journal_io_read_all(scan->fd, scan->block + kept, wanted - kept,
 				(off_t)(offset + kept));
 	if (n < 0) {
 		scan->error = (int)-n;
 		return false;
 	}
 	scan->block_bytes += (size_t)n;
+	scan->ahead = 2 * scan->ahead < BLOCK_BYTES ? 2 * scan->ahead : BLOCK_BYTES;
 	return true;
 }
 
@@ -150,15 +170,15 @@ static bool batch_at(struct journal_scan *scan, uint64_t offset, struct journal_
 	return journal_batch_is_sound(p);
 }
 
-/* The next offset at or behind `offset` where the magic's first byte stands; false: none. JSON
- * has no such byte, so this runs at memchr's speed over event text. */
-static bool find_magic(struct journal_scan *scan, uint64_t *offset)
+/* The next offset at or behind `offset`, and before `to`, where the magic stands; false: none.
+ * JSON has no such byte as its first, so this runs at memchr's speed over event text. */
+static bool find_magic(struct journal_scan *scan, uint64_t *offset, uint64_t to)
 {
 	const uint64_t magic = JOURNAL_BATCH_MAGIC;
 	const uint8_t *p, *hit;
 	size_t n;
 
-	for (;;) {
+	while (*offset < to) {
 		if (!window(scan, *offset, sizeof(magic), &p, &n) || n < sizeof(magic))
 			return false;
 		hit = memchr(p, (int)(magic & 0xff), n - sizeof(magic) + 1);
@@ -168,16 +188,17 @@ static bool find_magic(struct journal_scan *scan, uint64_t *offset)
 		}
 		*offset += (uint64_t)(hit - p);
 		if (memcmp(hit, &magic, sizeof(magic)) == 0)
-			return true;
+			return *offset < to;
 		++*offset;
 	}
+	return false;
 }
 
-static bool resync(struct journal_scan *scan, struct journal_batch *batch_r)
+/* The first sound batch that starts in that stretch. */
+static bool find_batch(struct journal_scan *scan, uint64_t from, uint64_t to,
+		       struct journal_batch *batch_r)
 {
-	uint64_t at = scan->offset + 1;
-
-	for (; find_magic(scan, &at); at++) {
+	for (uint64_t at = from; find_magic(scan, &at, to); at++) {
 		if (batch_at(scan, at, batch_r))
 			return true;
 		if (scan->error)
@@ -193,12 +214,39 @@ static bool batch_at_fresh(struct journal_scan *scan, struct journal_batch *batc
 	return batch_at(scan, scan->offset, batch_r);
 }
 
+/* Behind an edge stand older bytes, and nothing of this segment. */
+static bool edge_at(struct journal_scan *scan, uint64_t offset)
+{
+	struct journal_edge edge;
+	const uint8_t *p;
+	size_t n;
+
+	if (!window(scan, offset, sizeof(edge), &p, &n) || n < sizeof(edge))
+		return false;
+	memcpy(&edge, p, sizeof(edge));
+	return journal_edge_is_sound(&edge, scan->header.number, offset);
+}
+
+/* Is there a sound batch behind the offset? In a live segment each call looks at one stretch and
+ * the next call at the one behind it, from the front again after the last. */
+static bool search(struct journal_scan *scan, uint64_t file_bytes, struct journal_batch *batch_r)
+{
+	uint64_t from = scan->searched > scan->offset ? scan->searched : scan->offset + 1;
+	uint64_t to = file_bytes;
+
+	if (scan->live && from + SEARCH_BYTES < to)
+		to = from + SEARCH_BYTES;
+	scan->searched = to < file_bytes ? to : 0;
+	return find_batch(scan, from, to, batch_r);
+}
+
 /* No sound batch stands at the offset: it may be half-written this moment, or damaged with sound
  * ones behind it. What was half-written is whole once something stands behind it, so a batch
  * found further on is believed only after a second look at the offset. */
 static enum journal_scan_result search_tail(struct journal_scan *scan,
 					    struct journal_batch *batch_r)
 {
+	enum journal_scan_result nothing;
 	struct stat st;
 
 	if (fstat(scan->fd, &st) < 0) {
@@ -207,15 +255,18 @@ static enum journal_scan_result search_tail(struct journal_scan *scan,
 	}
 	if ((uint64_t)st.st_size <= scan->offset)
 		return SCAN_END;
+	scan->ahead = AHEAD_MIN_BYTES;
 	if (batch_at_fresh(scan, batch_r))
 		return SCAN_BATCH;
-	if (scan->tail_size != (uint64_t)st.st_size && !scan->error && resync(scan, batch_r)) {
-		if (!batch_at_fresh(scan, batch_r) && !scan->error && !resync(scan, batch_r))
-			return SCAN_TAIL;
-		return scan->error ? SCAN_ERROR : SCAN_BATCH;
+	nothing = edge_at(scan, scan->offset) ? SCAN_END : SCAN_TAIL;
+	if (nothing == SCAN_END && scan->live)
+		return SCAN_END;
+	if (!scan->error && search(scan, (uint64_t)st.st_size, batch_r)) {
+		if (batch_at_fresh(scan, batch_r) ||
+		    find_batch(scan, scan->offset + 1, UINT64_MAX, batch_r))
+			return SCAN_BATCH;
 	}
-	scan->tail_size = (uint64_t)st.st_size;
-	return scan->error ? SCAN_ERROR : SCAN_TAIL;
+	return scan->error ? SCAN_ERROR : nothing;
 }
 
 enum journal_scan_result journal_scan_next(struct journal_scan *scan, struct journal_batch *batch_r)
@@ -229,18 +280,25 @@ enum journal_scan_result journal_scan_next(struct journal_scan *scan, struct jou
 		return result;
 	batch_r->skipped = batch_r->offset - scan->offset;
 	scan->offset = batch_r->offset + batch_r->header.length;
-	scan->tail_size = 0;
+	scan->searched = 0;
 	return SCAN_BATCH;
+}
+
+static bool read_at(const struct journal_scan *scan, void *bytes, size_t n, uint64_t offset)
+{
+	return journal_io_read_all(scan->fd, bytes, n, (off_t)offset) == (ssize_t)n;
 }
 
 bool journal_scan_hop(struct journal_scan *scan, struct journal_batch_header *header_r)
 {
-	struct stat st;
+	struct journal_batch_trailer trailer;
 
-	if (journal_io_read_all(scan->fd, header_r, sizeof(*header_r), (off_t)scan->offset) !=
-		    (ssize_t)sizeof(*header_r) ||
+	/* The trailer is what is written last. */
+	if (!read_at(scan, header_r, sizeof(*header_r), scan->offset) ||
 	    !journal_batch_header_is_sound(header_r, scan->header.number) ||
-	    fstat(scan->fd, &st) < 0 || scan->offset + header_r->length > (uint64_t)st.st_size)
+	    !read_at(scan, &trailer, sizeof(trailer),
+		     scan->offset + header_r->length - sizeof(trailer)) ||
+	    !journal_batch_trailer_is_sound(&trailer, header_r))
 		return false;
 	scan->offset += header_r->length;
 	return true;

@@ -20,7 +20,7 @@ struct journal_batch {
 
 enum journal_scan_result {
 	SCAN_BATCH,
-	SCAN_END,  /* the file ends behind the last batch */
+	SCAN_END,  /* the segment ends behind the last batch */
 	SCAN_TAIL, /* what is left is no sound batch: half-written, torn or damaged */
 	SCAN_ERROR,
 };
@@ -30,17 +30,22 @@ struct journal_scan {
 	struct journal_segment_header header;
 	uint64_t offset; /* of the next batch */
 	int error;	 /* errno of SCAN_ERROR */
+	/* Set by the caller once it is open: batches are still added. An edge is believed without
+	 * looking behind it then, and a search goes so far in one call that a poll stays cheap. */
+	bool live;
 	/* Private. */
 	uint8_t *block;
 	size_t block_cap, block_bytes;
 	uint64_t block_offset;
-	uint64_t tail_size; /* file size at which the tail was searched in vain */
+	size_t ahead;	   /* how much more than what is wanted to read at once */
+	uint64_t searched; /* up to where the search of a live segment has come */
 };
 
 /* An empty scan: fd -1, no memory. */
 void journal_scan_init(struct journal_scan *scan);
-/* Opens the segment whose name says first_seq, closing the one before; its memory is kept.
- * -EBADMSG: its header is unsound, or names another file. */
+/* Opens the segment whose name says first_seq, closing the one before; its memory is kept. While
+ * it is open its file is not made another segment's. -EBADMSG: its header is unsound, or names
+ * another file. -ENOENT: there is none, or it was dropped this moment. */
 WARN_UNUSED int journal_scan_open(struct journal_scan *scan, int directory_fd, uint64_t first_seq);
 enum journal_scan_result journal_scan_next(struct journal_scan *scan,
 					   struct journal_batch *batch_r);

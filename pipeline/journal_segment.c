@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,10 +48,12 @@ uint64_t journal_segment_records(const struct journal_segment *segment)
 						       : 0;
 }
 
-static int write_header(const struct journal_io *io, int directory_fd, int fd,
+/* With an edge behind it when the file is longer. */
+static int write_header(const struct journal_io *io, int fd, uint64_t file_bytes,
 			const struct journal_segment_header *header, gid_t reader_gid)
 {
-	uint8_t bytes[JOURNAL_HEADER_BYTES];
+	uint8_t bytes[JOURNAL_HEADER_BYTES + sizeof(struct journal_edge)];
+	size_t n = JOURNAL_HEADER_BYTES;
 	int err;
 
 	/* The umask has taken what it wanted; readers need theirs. */
@@ -59,12 +62,14 @@ static int write_header(const struct journal_io *io, int directory_fd, int fd,
 	if (reader_gid != (gid_t)-1 && fchown(fd, (uid_t)-1, reader_gid) < 0)
 		return -errno;
 	journal_header_finish(header, bytes);
-	err = journal_io_write_all(io, fd, bytes, sizeof(bytes), 0);
+	if (file_bytes > n) {
+		journal_edge_write(bytes + n, header->number, n);
+		n = sizeof(bytes);
+	}
+	err = journal_io_write_all(io, fd, bytes, n, 0);
 	if (err)
 		return err;
-	if (io->sync(io, fd) < 0 || io->sync(io, directory_fd) < 0)
-		return -errno;
-	return 0;
+	return io->sync(io, fd) < 0 ? -errno : 0;
 }
 
 int journal_segment_create(const struct journal_io *io, int directory_fd,
@@ -77,12 +82,83 @@ int journal_segment_create(const struct journal_io *io, int directory_fd,
 	fd = io->create(io, directory_fd, name);
 	if (fd < 0)
 		return -errno;
-	err = write_header(io, directory_fd, fd, header, reader_gid);
+	err = write_header(io, fd, 0, header, reader_gid);
+	if (err == 0 && io->sync(io, directory_fd) < 0)
+		err = -errno;
 	if (err == 0)
 		return fd;
 	(void)unlinkat(directory_fd, name, 0);
 	close(fd);
 	return err;
+}
+
+/* Has nobody else this file open? Only a write lease can tell, whoever it may be: a reader, a
+ * backup, a mapping. It is given back at once: the file has no name to be found by. Where leases
+ * are not to be had, no file is used twice. */
+static bool is_unused(int fd)
+{
+	/* Who opens it this moment makes the kernel send a signal, by default one that kills. */
+	if (fcntl(fd, F_SETSIG, SIGURG) < 0 || fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
+		return false;
+	return fcntl(fd, F_SETLEASE, F_UNLCK) == 0;
+}
+
+static int cut_to(const struct journal_io *io, int fd, uint64_t bytes, uint64_t max_bytes)
+{
+	return bytes > max_bytes ? io->truncate(io, fd, (off_t)max_bytes) : 0;
+}
+
+int journal_segment_set_aside(const struct journal_io *io, int directory_fd, uint64_t first_seq,
+			      uint64_t max_bytes, uint64_t *bytes_r)
+{
+	char name[JOURNAL_NAME_BYTES];
+	struct stat st;
+	int fd, err;
+
+	journal_segment_name(first_seq, name);
+	fd = openat(directory_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	if (io->rename(io, directory_fd, name, JOURNAL_SPARE_NAME) < 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	    st.st_size >= (off_t)(JOURNAL_HEADER_BYTES + sizeof(struct journal_edge)) &&
+	    is_unused(fd) && cut_to(io, fd, (uint64_t)st.st_size, max_bytes) == 0) {
+		*bytes_r = (uint64_t)st.st_size < max_bytes ? (uint64_t)st.st_size : max_bytes;
+		return fd;
+	}
+	journal_segment_discard_spare(directory_fd);
+	close(fd);
+	return -EBUSY;
+}
+
+int journal_segment_reuse(const struct journal_io *io, int directory_fd, int fd, uint64_t bytes,
+			  const struct journal_segment_header *header, gid_t reader_gid)
+{
+	char name[JOURNAL_NAME_BYTES];
+	int err;
+
+	journal_segment_name(header->first_seq, name);
+	err = write_header(io, fd, bytes, header, reader_gid);
+	if (err == 0 && io->rename(io, directory_fd, JOURNAL_SPARE_NAME, name) < 0)
+		err = -errno;
+	if (err) {
+		journal_segment_discard_spare(directory_fd);
+		return err;
+	}
+	if (io->sync(io, directory_fd) == 0)
+		return 0;
+	err = -errno;
+	(void)unlinkat(directory_fd, name, 0);
+	return err;
+}
+
+void journal_segment_discard_spare(int directory_fd)
+{
+	(void)unlinkat(directory_fd, JOURNAL_SPARE_NAME, 0);
 }
 
 int journal_segment_resume(const struct journal_io *io, int directory_fd,

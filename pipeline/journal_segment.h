@@ -38,6 +38,21 @@ uint64_t journal_segment_records(const struct journal_segment *segment);
 WARN_UNUSED int journal_segment_create(const struct journal_io *io, int directory_fd,
 				       const struct journal_segment_header *header,
 				       gid_t reader_gid);
+/* Takes the segment's name away, first of all, and its file out of use, to become another segment:
+ * overwriting costs less than new pages, and no blocks are given out. It is cut to max_bytes. A
+ * descriptor, and its length. Negative errno: it can't be used again, since somebody has it open or
+ * another name for it, or the file system can't tell; then it is gone, or still there by its name.
+ */
+WARN_UNUSED int journal_segment_set_aside(const struct journal_io *io, int directory_fd,
+					  uint64_t first_seq, uint64_t max_bytes,
+					  uint64_t *bytes_r);
+/* Makes a segment of that file: when it gets its name, its header is on the disk. It stays open.
+ * Negative errno: it is gone. */
+WARN_UNUSED int journal_segment_reuse(const struct journal_io *io, int directory_fd, int fd,
+				      uint64_t bytes, const struct journal_segment_header *header,
+				      gid_t reader_gid);
+/* Removes what journal_segment_set_aside() left; a crash can leave it, too. */
+void journal_segment_discard_spare(int directory_fd);
 /* Opens the file that has this header and no whole batch, and cuts off what is behind it. */
 WARN_UNUSED int journal_segment_resume(const struct journal_io *io, int directory_fd,
 				       const struct journal_segment_header *header);

@@ -14,17 +14,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* How the segment before ended, for its successor to confirm. */
 struct segment_end {
 	uint64_t number; /* 0: none, or not readable */
-	uint64_t first_seq, last_seq, offset, file_bytes;
+	uint64_t first_seq, last_seq, offset;
 	uint8_t tag[JOURNAL_TAG_BYTES];
 	uint32_t epoch;
 	uint8_t proof[JOURNAL_TAG_BYTES];
 	bool has_proof; /* its seals were sound to the end */
+	bool is_torn; /* something stands behind it that is neither a batch nor another segment's */
 };
 
 struct verify {
@@ -112,7 +112,7 @@ static void check_end_of_previous(struct verify *v, const struct journal_segment
 		bad(v, prev->first_seq, prev->offset,
 		    "should end at offset %" PRIu64 ": batches were removed or added",
 		    header->prev_bytes);
-	} else if (prev->file_bytes != prev->offset && !(header->flags & SEGMENT_AFTER_TORN)) {
+	} else if (prev->is_torn && !(header->flags & SEGMENT_AFTER_TORN)) {
 		bad(v, prev->first_seq, prev->offset,
 		    "bytes behind its end that no recovery "
 		    "declared");
@@ -247,15 +247,13 @@ static void check_batch(struct verify *v, const struct journal_batch *batch)
 static void note_end(struct verify *v, enum journal_scan_result result)
 {
 	const struct journal_segment_header *header = &v->scan.header;
-	struct stat st = { 0 };
 
-	(void)!fstat(v->scan.fd, &st);
 	v->prev = (struct segment_end){
 		.number = header->number,
 		.first_seq = header->first_seq,
 		.last_seq = v->last_seq,
 		.offset = v->scan.offset,
-		.file_bytes = (uint64_t)st.st_size,
+		.is_torn = result == SCAN_TAIL,
 		.has_proof = v->chain_is_sound,
 	};
 	memcpy(v->prev.tag, v->tag, sizeof(v->tag));

@@ -131,19 +131,38 @@ static int succeed_current(struct journal_writer *writer)
 	return journal_seal_proof(writer->seal, header->prev_proof);
 }
 
-/* Gives back what was asked for and not used. */
-static void release_reserved(struct journal_writer *writer)
+/* Its line in the table; the bytes there are the length of its file. */
+static struct journal_segment *current_segment(struct journal_writer *writer)
 {
-	if (writer->reserved > writer->bytes && !writer->abandoned)
-		(void)!writer->io->truncate(writer->io, writer->fd, (off_t)writer->bytes);
+	return &writer->segments.list[writer->segments.n - 1];
+}
+
+static void set_file_bytes(struct journal_writer *writer, uint64_t bytes)
+{
+	struct journal_segment *current = current_segment(writer);
+
+	writer->segments.bytes = writer->segments.bytes - current->bytes + bytes;
+	current->bytes = bytes;
+}
+
+/* Gives back what was asked for and not used, and what was there before. */
+static void cut_to_length(struct journal_writer *writer)
+{
+	bool is_longer =
+		writer->reserved > writer->bytes || current_segment(writer)->bytes > writer->bytes;
+
 	writer->reserved = 0;
+	if (!is_longer || writer->abandoned)
+		return;
+	if (writer->io->truncate(writer->io, writer->fd, (off_t)writer->bytes) == 0)
+		set_file_bytes(writer, writer->bytes);
 }
 
 static void close_current(struct journal_writer *writer)
 {
 	char name[JOURNAL_NAME_BYTES];
 
-	release_reserved(writer);
+	cut_to_length(writer);
 	close(writer->fd);
 	writer->fd = -1;
 	writer->abandoned = false;
@@ -152,8 +171,8 @@ static void close_current(struct journal_writer *writer)
 	/* Nothing got into it: the same header makes it again. */
 	journal_segment_name(writer->header.first_seq, name);
 	(void)unlinkat(writer->directory_fd, name, 0);
+	set_file_bytes(writer, 0);
 	writer->segments.n--;
-	writer->segments.bytes -= writer->bytes;
 	writer->header_ready = true;
 }
 
@@ -187,12 +206,56 @@ static int prepare_header(struct journal_writer *writer, uint64_t first_seq)
 	return 0;
 }
 
+/* Makes the segment's file, of the spare one when there is one (-1: none). */
+static int make_file(struct journal_writer *writer, int spare, uint64_t spare_bytes)
+{
+	const struct journal_settings *settings = &writer->settings;
+
+	if (spare >= 0 &&
+	    journal_segment_reuse(writer->io, writer->directory_fd, spare, spare_bytes,
+				  &writer->header, settings->reader_gid) == 0) {
+		set_file_bytes(writer, spare_bytes);
+		return spare;
+	}
+	if (spare >= 0)
+		close(spare);
+	return journal_segment_create(writer->io, writer->directory_fd, &writer->header,
+				      settings->reader_gid);
+}
+
+/* The file and its line in the table, after the header. */
+static int make_segment(struct journal_writer *writer, int spare, uint64_t spare_bytes)
+{
+	const struct journal_segment_header *header = &writer->header;
+	struct journal_segment segment = { .number = header->number,
+					   .first_seq = header->first_seq,
+					   .last_seq = header->first_seq - 1,
+					   .bytes = JOURNAL_HEADER_BYTES,
+					   .created_wall_ns = header->created_wall_ns,
+					   .newest_wall_ns = header->created_wall_ns };
+	int fd;
+
+	/* Room in the table first: a file it doesn't know would never be dropped. */
+	if (!journal_segments_add(&writer->segments, &segment))
+		return -ENOMEM;
+	fd = make_file(writer, spare, spare_bytes);
+	if (fd < 0) {
+		set_file_bytes(writer, 0);
+		writer->segments.n--;
+		return fd;
+	}
+	writer->fd = fd;
+	writer->bytes = JOURNAL_HEADER_BYTES;
+	writer->reserved = current_segment(writer)->bytes;
+	writer->epoch = 1;
+	writer->header_ready = writer->tail_torn = false;
+	return 0;
+}
+
 int journal_writer_rotate(struct journal_writer *writer, uint64_t first_seq)
 {
-	struct journal_segment segment = { .first_seq = first_seq,
-					   .last_seq = first_seq - 1,
-					   .bytes = JOURNAL_HEADER_BYTES };
-	int err;
+	uint64_t spare_bytes = 0;
+	int spare = -1, err;
 
 	if (writer->fd >= 0) {
 		if (!writer->abandoned)
@@ -203,27 +266,22 @@ int journal_writer_rotate(struct journal_writer *writer, uint64_t first_seq)
 			return err;
 	}
 	if (!writer->header_ready) {
+		/* First, for the header says which segment is the oldest. */
+		spare = journal_retention_set_aside(writer, &spare_bytes);
 		err = prepare_header(writer, first_seq);
 		if (err)
-			return err;
+			goto out;
 	}
-	segment.number = writer->header.number;
-	segment.created_wall_ns = segment.newest_wall_ns = writer->header.created_wall_ns;
-	/* Room in the table first: a file it doesn't know would never be dropped. */
-	if (!journal_segments_add(&writer->segments, &segment))
-		return -ENOMEM;
-	err = journal_segment_create(writer->io, writer->directory_fd, &writer->header,
-				     writer->settings.reader_gid);
-	if (err < 0) {
-		writer->segments.n--;
-		writer->segments.bytes -= segment.bytes;
-		return err;
+	err = make_segment(writer, spare, spare_bytes);
+	spare = -1;
+	if (err == 0)
+		err = journal_writer_sync(writer);
+out:
+	if (spare >= 0) {
+		journal_segment_discard_spare(writer->directory_fd);
+		close(spare);
 	}
-	writer->fd = err;
-	writer->bytes = JOURNAL_HEADER_BYTES;
-	writer->epoch = 1;
-	writer->header_ready = writer->tail_torn = false;
-	return journal_writer_sync(writer);
+	return err;
 }
 
 static bool must_rotate(const struct journal_writer *writer, uint64_t bytes)
@@ -287,25 +345,42 @@ static void reserve_ahead(struct journal_writer *writer, uint64_t length)
 	writer->reserved = end;
 }
 
-/* Takes a half-written batch back, so that the next attempt starts clean. */
+/* Takes a half-written batch back, and older bytes behind it, so that the next attempt starts
+ * clean. */
 static void take_back(struct journal_writer *writer)
 {
 	writer->reserved = 0; /* goes with it */
 	if (writer->io->truncate(writer->io, writer->fd, (off_t)writer->bytes) == 0)
-		return;
-	writer->abandoned = writer->tail_torn = true;
+		set_file_bytes(writer, writer->bytes);
+	else
+		writer->abandoned = writer->tail_torn = true;
+}
+
+/* How far a batch that ends there makes the file grow. */
+static uint64_t growth(struct journal_writer *writer, uint64_t end)
+{
+	uint64_t file_bytes = current_segment(writer)->bytes;
+
+	return end > file_bytes ? end - file_bytes : 0;
+}
+
+/* Puts an edge behind the batch where older bytes follow it: one write for both, so that a reader
+ * never takes them for a torn batch. How many bytes it is. */
+static uint32_t put_edge(struct journal_writer *writer, uint8_t *at, uint64_t end)
+{
+	if (end >= current_segment(writer)->bytes)
+		return 0;
+	journal_edge_write(at, writer->header.number, end);
+	return sizeof(struct journal_edge);
 }
 
 static int count_written(struct journal_writer *writer, const struct journal_block *block)
 {
-	struct journal_segments *segments = &writer->segments;
-	struct journal_segment *current = &segments->list[segments->n - 1];
+	struct journal_segment *current = current_segment(writer);
 	uint32_t length = block->length + (uint32_t)sizeof(struct journal_batch_trailer);
 
 	writer->bytes += length;
-	current->bytes += length;
 	current->newest_wall_ns = clock_wall_ns(writer->clock);
-	segments->bytes += length;
 	writer->epoch++;
 	writer->stats.batches++;
 	writer->stats.records += block->count;
@@ -345,7 +420,7 @@ static enum write_result after_failure(struct journal_writer *writer, int err)
 
 static enum write_result write_block(struct journal_writer *writer, struct journal_block *block)
 {
-	uint32_t length = block->length + (uint32_t)sizeof(struct journal_batch_trailer);
+	uint32_t length = block->length + (uint32_t)sizeof(struct journal_batch_trailer), written;
 	int err;
 
 	if (must_rotate(writer, length)) {
@@ -353,7 +428,9 @@ static enum write_result write_block(struct journal_writer *writer, struct journ
 		if (err)
 			return after_failure(writer, err);
 	}
-	if (block->count > 0 && journal_retention_make_room(writer, length) == RETENTION_BLOCKED) {
+	if (block->count > 0 &&
+	    journal_retention_make_room(writer, growth(writer, writer->bytes + length)) ==
+		    RETENTION_BLOCKED) {
 		atomic_store(&writer->blocked, true);
 		return WRITE_LATER;
 	}
@@ -362,12 +439,15 @@ static enum write_result write_block(struct journal_writer *writer, struct journ
 	if (err)
 		return after_failure(writer, err);
 	reserve_ahead(writer, length);
-	err = journal_io_write_all(writer->io, writer->fd, block->bytes, length,
+	written = length + put_edge(writer, block->bytes + length, writer->bytes + length);
+	err = journal_io_write_all(writer->io, writer->fd, block->bytes, written,
 				   (off_t)writer->bytes);
 	if (err) {
 		take_back(writer);
 		return after_failure(writer, err);
 	}
+	if (growth(writer, writer->bytes + written) > 0)
+		set_file_bytes(writer, writer->bytes + written);
 	err = count_written(writer, block);
 	if (err)
 		writer->abandoned = true; /* the key did not move on: nothing more under it */
@@ -377,7 +457,7 @@ static enum write_result write_block(struct journal_writer *writer, struct journ
 /* A batch without records: an end mark, or a declaration of what retention left. */
 static void write_mark(struct journal_writer *writer, uint32_t flags)
 {
-	uint8_t bytes[JOURNAL_BATCH_OVERHEAD];
+	uint8_t bytes[JOURNAL_BATCH_OVERHEAD + sizeof(struct journal_edge)];
 	struct journal_block block = {
 		.bytes = bytes,
 		.length = sizeof(struct journal_batch_header),
@@ -498,7 +578,7 @@ void *journal_writer_main(void *ctx)
 	}
 	write_mark(writer, BATCH_END);
 	if (writer->fd >= 0)
-		release_reserved(writer);
+		cut_to_length(writer);
 	(void)!journal_writer_sync(writer);
 	journal_writer_tell(writer);
 	return NULL;

@@ -45,7 +45,7 @@ struct journal_writer {
 	bool abandoned;			      /* the current segment failed: go on in another */
 	bool tail_torn;	   /* and what was half-written could not be taken back */
 	int fd;		   /* -1: no current segment */
-	uint64_t bytes;	   /* its length */
+	uint64_t bytes;	   /* of it; its file is longer while older bytes stand behind them */
 	uint64_t reserved; /* and up to where its blocks have been asked for; 0: not yet */
 	uint32_t epoch;	   /* of its next batch */
 	uint64_t last_seq; /* last written */
@@ -78,5 +78,9 @@ enum retention_result { RETENTION_ROOM, RETENTION_BLOCKED };
 enum retention_result journal_retention_make_room(struct journal_writer *writer, uint64_t bytes);
 /* Drops what is older than max_age; true when something went. */
 bool journal_retention_by_age(struct journal_writer *writer);
+/* Drops the oldest segment early, when it would have to go before the next one is full, so that its
+ * file can become that one. A descriptor and the file's length; -1: it stays, or its file can't be
+ * used again. */
+WARN_UNUSED int journal_retention_set_aside(struct journal_writer *writer, uint64_t *bytes_r);
 /* Drops the oldest closed segment; false when there is none, or a reader still needs it. */
 bool journal_retention_drop_oldest(struct journal_writer *writer);

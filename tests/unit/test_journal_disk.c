@@ -73,11 +73,6 @@ static int disk_truncate(const struct journal_io *io, int fd, off_t bytes)
 	return ftruncate(fd, bytes);
 }
 
-static int disk_create(const struct journal_io *io, int directory_fd, const char *name)
-{
-	return journal_io_system.create(io, directory_fd, name);
-}
-
 static void disk_reserve(const struct journal_io *io, int fd, off_t offset, off_t bytes)
 {
 	struct disk *disk = io->ctx;
@@ -89,12 +84,12 @@ static void disk_reserve(const struct journal_io *io, int fd, off_t offset, off_
 static void disk_init(struct disk *disk)
 {
 	memset(disk, 0, sizeof(*disk));
-	disk->io = (struct journal_io){ .write_at = disk_write_at,
-					.sync = disk_sync,
-					.truncate = disk_truncate,
-					.create = disk_create,
-					.reserve = disk_reserve,
-					.ctx = disk };
+	disk->io = journal_io_system;
+	disk->io.write_at = disk_write_at;
+	disk->io.sync = disk_sync;
+	disk->io.truncate = disk_truncate;
+	disk->io.reserve = disk_reserve;
+	disk->io.ctx = disk;
 	disk->room = INT64_MAX;
 }
 
