@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,31 +105,6 @@ int host_make_directory(const char *path, mode_t mode, struct errmsg *em)
 		}
 	}
 	return 0;
-}
-
-int host_forwarder_group(const char *user, gid_t *gid_r, struct errmsg *em)
-{
-	const char *candidates[] = { "weir", "nobody" };
-	const struct passwd *pw;
-
-	if (*user) {
-		pw = getpwnam(user);
-		if (!pw) {
-			errmsg_set(em, "forwarder.user: there is no user '%s' on this host", user);
-			return -ENOENT;
-		}
-		*gid_r = pw->pw_gid;
-		return 0;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(candidates); i++) {
-		pw = getpwnam(candidates[i]);
-		if (pw) {
-			*gid_r = pw->pw_gid;
-			return 0;
-		}
-	}
-	errmsg_set(em, "this host has neither a user 'weir' nor 'nobody'; set forwarder.user");
-	return -ENOENT;
 }
 
 uint64_t host_resident_bytes(void)

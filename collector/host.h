@@ -19,7 +19,5 @@ WARN_UNUSED int host_read(const char *configured_name, struct host *host_r, stru
 
 /* Creates a directory and what is missing above it. */
 WARN_UNUSED int host_make_directory(const char *path, mode_t mode, struct errmsg *em);
-/* Primary group of the forwarder's user; `user` empty: of weir if it exists, else of nobody. */
-WARN_UNUSED int host_forwarder_group(const char *user, gid_t *gid_r, struct errmsg *em);
 /* Resident memory of this process. */
 uint64_t host_resident_bytes(void);

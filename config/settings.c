@@ -182,7 +182,7 @@ static const struct config_item forwarder_items[] = {
 	  .offset = AT(forwarder.user),
 	  .value = "",
 	  .help = "User that the forwarder runs as. Empty: the first of weir and nobody that "
-		  "exists." },
+		  "/etc/passwd has." },
 	{ .name = "state_directory",
 	  .type = CONFIG_STRING,
 	  .offset = AT(forwarder.state_directory),

@@ -202,6 +202,8 @@ static bool retire_flights(struct delivery *d)
 
 	while (d->window_count && delivery_flight(d, 0)->state == FLIGHT_DONE) {
 		count_flight(d, delivery_flight(d, 0));
+		if (batch_count(delivery_flight(d, 0)->batch))
+			d->retired_ns = delivery_now(d);
 		delivery_flight(d, 0)->state = FLIGHT_FREE;
 		d->window_head = (d->window_head + 1) % d->window_size;
 		d->window_count--;
@@ -371,6 +373,18 @@ static uint64_t events_in_flight(struct delivery *d)
 	return n;
 }
 
+/* Batches keep their memory from one to the next, but not through a rest. */
+static void release_batches(struct delivery *d)
+{
+	size_t i;
+
+	if (!d->retired_ns || d->window_count || delivery_now(d) < d->retired_ns + REST_NS)
+		return;
+	d->retired_ns = 0;
+	for (i = 0; i < d->window_size; i++)
+		batch_unref(&d->window[i].batch);
+}
+
 uint64_t delivery_run(struct delivery *d)
 {
 	d->records_left = RUN_RECORDS;
@@ -382,6 +396,7 @@ uint64_t delivery_run(struct delivery *d)
 	metric_set(&d->set.metrics->in_flight, events_in_flight(d));
 	if (delivery_now(d) >= d->cursor_written_ns + CURSOR_INTERVAL_NS)
 		write_cursor(d, false);
+	release_batches(d);
 	return next_run_ns(d);
 }
 

@@ -22,6 +22,7 @@
 #define READER_RETRY_NS	   NSEC_PER_SEC
 #define CURSOR_INTERVAL_NS (250 * NSEC_PER_MSEC)
 #define NOTICE_INTERVAL_NS (10 * NSEC_PER_SEC)
+#define REST_NS		   NSEC_PER_SEC
 #define PEER_WAIT_MAX_NS   (3600 * NSEC_PER_SEC)
 
 enum flight_state {
@@ -66,6 +67,7 @@ struct delivery {
 	struct dead_letters *letters; /* NULL until the first refusal */
 	struct flight window[DELIVERY_WINDOW];
 	size_t window_size, window_head, window_count;
+	uint64_t retired_ns; /* when events last left it; 0: no memory is held for more */
 
 	uint64_t read_seq;	     /* last one taken from the journal */
 	uint64_t acked_seq;	     /* the cursor */

@@ -11,11 +11,13 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
 #define POLL_NS	       (200 * NSEC_PER_MSEC) /* wake-ups may be lost */
 #define HOUSEKEEPING_S 1
+#define LARGE_BLOCK    (128 * 1024)
 
 struct forwarder;
 
@@ -343,8 +345,19 @@ static void open_metrics(struct forwarder *fw)
 		log_error("%s; goes on without the metrics page", em.text);
 }
 
+/* Batches and blocks of the journal are large and come and go: each gets pages of its own, which go
+ * back to the kernel with it. Left to itself the allocator learns from the first one that is freed
+ * to keep the next ones in its heap. One heap does for the threads, which hardly allocate. */
+static void bound_heap(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+	mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK);
+	mallopt(M_ARENA_MAX, 1);
+}
+
 static void loop(struct forwarder *fw)
 {
+	malloc_trim(0); /* what the configuration and the seccomp filter took */
 	read_resident(fw);
 	metric_set(&fw->set->board->forwarder.ready, 1);
 	while (!is_drained(fw) && event_base_loop(fw->base, EVLOOP_ONCE) == 0 &&
@@ -388,6 +401,7 @@ int forwarder_run(const struct forwarder_settings *settings)
 	struct errmsg em = { "" };
 	int code = EXIT_FAILED, err;
 
+	bound_heap();
 	signal(SIGPIPE, SIG_IGN);
 	clock_init(&fw.clock);
 	err = outputs_list_read(settings->settings->outputs, &fw.list, &em);

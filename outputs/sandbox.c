@@ -6,50 +6,10 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
-#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-static int look_up(const char *name, struct sandbox_user *user_r)
-{
-	struct passwd pw, *found;
-	char text[16384];
-	int err = getpwnam_r(name, &pw, text, sizeof(text), &found);
-
-	if (err)
-		return -err;
-	if (!found)
-		return -ENOENT;
-	snprintf(user_r->name, sizeof(user_r->name), "%s", name);
-	user_r->uid = pw.pw_uid;
-	user_r->gid = pw.pw_gid;
-	return 0;
-}
-
-int sandbox_find_user(const char *configured, struct sandbox_user *user_r, struct errmsg *em)
-{
-	int err;
-
-	if (configured && *configured) {
-		err = look_up(configured, user_r);
-	} else {
-		err = look_up("weir", user_r);
-		if (err)
-			err = look_up("nobody", user_r);
-	}
-	if (err) {
-		errmsg_set(em, "no such user: %s",
-			   configured && *configured ? configured : "weir, nor nobody");
-		return err;
-	}
-	if (user_r->uid == 0 || user_r->gid == 0) {
-		errmsg_set(em, "forwarder.user %s has the rights of root", user_r->name);
-		return -EINVAL;
-	}
-	return 0;
-}
 
 static int failed(struct errmsg *em, const char *what)
 {

@@ -31,10 +31,13 @@ struct sandbox_settings {
 	size_t path_count;
 };
 
-/* The user to become: `configured` if not empty, else the first of weir and nobody that exists.
- * Root is refused. */
+/* outputs/sandbox_user.c. The user to become: `configured` if not empty, else the first of weir and
+ * nobody in /etc/passwd, and only when it has neither, in the name service. Root is refused. Both
+ * processes ask: the collector gives its group the journal to read. */
 WARN_UNUSED int sandbox_find_user(const char *configured, struct sandbox_user *user_r,
 				  struct errmsg *em);
+/* By that name in a file of passwd(5) entries. -ENOENT: nobody. */
+WARN_UNUSED int sandbox_read_user(const char *path, const char *name, struct sandbox_user *user_r);
 /* Everything above; there is no way back. */
 WARN_UNUSED int sandbox_enter(const struct sandbox_settings *settings, struct errmsg *em);
 

@@ -1,4 +1,5 @@
 /* Delivery over a fake journal, a fake clock and a scripted destination. */
+#include "outputs/delivery_internal.h"
 #include "tests/unit/delivery_rig.h"
 #include "tests/unit/fake_journal.h"
 
@@ -88,6 +89,22 @@ static void test_max_bytes_bounds_a_batch_but_not_a_large_event(void **state)
 	assert_int_equal(rig->script->sent_counts[0], 3);
 	assert_int_equal(rig->script->sent_counts[1], 1);
 	assert_int_equal(rig->script->sent_counts[2], 2);
+}
+
+static void test_a_rest_gives_the_memory_of_batches_back(void **state)
+{
+	struct rig *rig = *state;
+
+	add_events(100);
+	rig_start(rig);
+	rig_run(rig);
+	assert_non_null(rig->delivery->window[0].batch); /* for the next one */
+	rig_sleep(rig, SEC);
+	rig_run(rig);
+	assert_null(rig->delivery->window[0].batch);
+	add_events(100);
+	assert_true(rig_settle(rig, SEC));
+	assert_accepted(rig, 1, 200);
 }
 
 static void test_work_per_run_is_bounded(void **state)
@@ -751,6 +768,7 @@ int main(void)
 		T(test_delivers_in_order_and_moves_the_cursor),
 		T(test_a_batch_waits_for_its_age_and_no_longer),
 		T(test_max_bytes_bounds_a_batch_but_not_a_large_event),
+		T(test_a_rest_gives_the_memory_of_batches_back),
 		T(test_work_per_run_is_bounded),
 		T(test_backoff_grows_to_its_cap_and_nothing_is_lost),
 		T(test_an_outage_is_logged_once_and_its_end_too),

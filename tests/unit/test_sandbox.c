@@ -276,9 +276,52 @@ static void test_root_is_no_user_to_become(void **state)
 	assert_int_not_equal(user.uid, 0);
 }
 
+/* A file of passwd(5) entries, as found on hosts: with comments, NIS lines, and names that begin
+ * with the one that is looked for. */
+static void test_a_user_is_read_from_a_file(void **state)
+{
+	static const char text[] =
+		"# local\nroot:x:0:0:root:/root:/bin/sh\nweird:x:7:8::/:/bin/sh\n"
+		"weir:x:901:902:events:/nonexistent:/usr/sbin/nologin\n+::::::\n"
+		"weir:x:1:1:a second one:/:/bin/sh\nno";
+	char path[] = "/tmp/weir-passwd-XXXXXX";
+	struct sandbox_user user = { .uid = 5 };
+	int fd = mkstemp(path);
+
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	assert_int_equal(sandbox_read_user(path, "nobody", &user), -ENOENT);
+	assert_int_equal(user.uid, 5);
+	assert_int_equal(sandbox_read_user(path, "weir", &user), 0);
+	assert_int_equal(user.uid, 901);
+	assert_int_equal(user.gid, 902);
+	assert_string_equal(user.name, "weir");
+	unlink(path);
+	assert_int_equal(sandbox_read_user(path, "weir", &user), -ENOENT);
+}
+
+/* The name service would load its libraries into both processes, for good. */
+static void test_finding_the_user_loads_no_library(void **state)
+{
+	struct sandbox_user user;
+	struct errmsg em = { "" };
+	char line[512];
+	FILE *maps;
+
+	assert_int_equal(sandbox_find_user("", &user, &em), 0);
+	maps = fopen("/proc/self/maps", "re");
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		if (strstr(line, "libnss_"))
+			fail_msg("loaded: %s", line);
+	fclose(maps);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_finding_the_user_loads_no_library), /* before others do */
+		cmocka_unit_test(test_a_user_is_read_from_a_file),
 		cmocka_unit_test(test_nothing_is_left),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_landlock_guards_what_permissions_don_t),
