@@ -39,6 +39,7 @@ enum event_fate {
 	FATE_RING_FULL,	     /* lost: no room in the ring */
 	FATE_SCRATCH_BUSY,   /* lost: the CPU's scratch memory was in use */
 	FATE_TASK_MAP_FULL,  /* not lost, but the process could not be remembered */
+	FATE_TASK_MAP_BUSY,  /* the same, though there was room: the kernel could not get at it */
 	FATE_SOCKET_UNKNOWN, /* not lost, but the socket's owner could not be remembered */
 	EVENT_FATES,
 };

@@ -20,7 +20,7 @@ static __always_inline __u32 exec_remember(struct task_struct *task, __u64 now,
 					   struct event_process_key *replaced)
 {
 	struct task_entry *entry = task_entry(task->tgid), fresh = {};
-	__u32 tgid = task->tgid, facts = 0;
+	__u32 facts = 0;
 
 	task_key(replaced, task);
 	if (entry) {
@@ -36,8 +36,7 @@ static __always_inline __u32 exec_remember(struct task_struct *task, __u64 now,
 	task_parent_key(parent, task);
 	fresh.start_ns = now;
 	fresh.parent = *parent;
-	if (map_update(&tasks, &tgid, &fresh, BPF_ANY))
-		emit_count(EVENT_EXEC, FATE_TASK_MAP_FULL);
+	task_remember(task->tgid, &fresh, BPF_ANY, EVENT_EXEC);
 	return EXEC_NO_FORK_SEEN;
 }
 

@@ -21,22 +21,19 @@ static __always_inline __u32 fork_flags(const struct task_entry *parent,
 }
 
 /* False: the iterator has met this task already and tells of it. */
-static __always_inline bool fork_remember(struct task_struct *child, struct task_entry *fresh)
+static __always_inline bool fork_remember(struct task_struct *child, const struct task_entry *fresh)
 {
 	__u32 tgid = child->tgid;
 	struct task_entry *known;
-	int err = map_update(&tasks, &tgid, fresh, BPF_NOEXIST);
 
-	if (err == -EEXIST) {
-		known = task_entry(tgid);
-		if (known && known->start_ns == fresh->start_ns) {
-			known->flags |= TASK_CLONED;
-			return false;
-		}
-		err = map_update(&tasks, &tgid, fresh, BPF_ANY);
+	if (task_remember(tgid, fresh, BPF_NOEXIST, EVENT_FORK))
+		return true;
+	known = task_entry(tgid);
+	if (known && known->start_ns == fresh->start_ns) {
+		known->flags |= TASK_CLONED;
+		return false;
 	}
-	if (err)
-		emit_count(EVENT_FORK, FATE_TASK_MAP_FULL);
+	task_remember(tgid, fresh, BPF_ANY, EVENT_FORK);
 	return true;
 }
 

@@ -37,19 +37,15 @@ static __always_inline bool snapshot_in_init_tree(struct task_struct *task)
 
 /* True: the entry is the iterator's and is still to be told. It may be there from the last time
  * this task was shown: when the buffer of the read was full, the kernel shows it again. */
-static __always_inline bool snapshot_remember(struct task_struct *task, struct task_entry *fresh)
+static __always_inline bool snapshot_remember(struct task_struct *task,
+					      const struct task_entry *fresh)
 {
-	__u32 tgid = task->tgid;
 	struct task_entry *known;
-	int err = map_update(&tasks, &tgid, fresh, BPF_NOEXIST);
 
-	if (err == -EEXIST) {
-		known = task_entry(tgid);
-		return known && known->flags & TASK_SNAPSHOT;
-	}
-	if (err)
-		emit_count(EVENT_TASK, FATE_TASK_MAP_FULL);
-	return true;
+	if (task_remember(task->tgid, fresh, BPF_NOEXIST, EVENT_TASK))
+		return true;
+	known = task_entry(task->tgid);
+	return known && known->flags & TASK_SNAPSHOT;
 }
 
 /* Has it ended since? Its exit has been told then, or will be; only the entry must go. */

@@ -7,13 +7,32 @@
  * hook arrive at the same one, in whatever order they run. */
 #pragma once
 
-#include "bpf/maps.h"
+#include "bpf/emit.h"
 
 #include <bpf/bpf_core_read.h>
 
 static __always_inline struct task_entry *task_entry(__u32 tgid)
 {
 	return bpf_map_lookup_elem(&tasks, &tgid);
+}
+
+/* Puts an entry in. True: it is there, or could not be put there, and that has been counted. False:
+ * there was one already (BPF_NOEXIST), which stays.
+ * A map with room may refuse: when a lock in it can't be had, because this CPU was interrupted
+ * while it had it, or, since 6.15, because the one who has it does not come to run. That passes; so
+ * the second attempt. */
+static __always_inline bool task_remember(__u32 tgid, const struct task_entry *entry, __u64 flags,
+					  enum event_type type)
+{
+	int err = map_update(&tasks, &tgid, entry, flags);
+
+	if (err && err != -EEXIST)
+		err = map_update(&tasks, &tgid, entry, flags);
+	if (err == -EEXIST)
+		return false;
+	if (err)
+		emit_count(type, err == -E2BIG ? FATE_TASK_MAP_FULL : FATE_TASK_MAP_BUSY);
+	return true;
 }
 
 /* By a helper and not by a plain load: where branches join, the compiler would make one load of

@@ -206,6 +206,7 @@ static void report_attribution(struct ingest *ingest, const struct sensor_counte
 	uint64_t before = sum_fate(&ingest->before, FATE_TASK_MAP_FULL);
 
 	metric_set(&ingest->metrics->task_map_full, tasks);
+	metric_set(&ingest->metrics->task_map_busy, sum_fate(now, FATE_TASK_MAP_BUSY));
 	metric_set(&ingest->metrics->socket_unknown, sum_fate(now, FATE_SOCKET_UNKNOWN));
 	if (tasks == before ||
 	    !log_limit_pass(&ingest->task_map_limit, clock_boot_ns(ingest->clock), &suppressed))

@@ -63,6 +63,7 @@ static void write_kernel_side(const struct metrics_collector *collector, struct 
 	write_metric(out, "used_max_bytes", &collector->ring_used_max_bytes);
 	write_metric(out, "records", &collector->ring_records);
 	write_metric(out, "task_map_full", &collector->task_map_full);
+	write_metric(out, "task_map_busy", &collector->task_map_busy);
 	write_metric(out, "socket_unknown", &collector->socket_unknown);
 	buf_putc(out, '}');
 	open_object(out, "processes");

@@ -39,7 +39,7 @@ struct metrics_collector {
 	metric_t ring_used_max_bytes, ring_drains, ring_records;
 	metric_t processes, process_bytes, process_evictions, process_lookups_missed,
 		process_images;
-	metric_t task_map_full, socket_unknown;
+	metric_t task_map_full, task_map_busy, socket_unknown;
 	metric_t redaction_replaced, redaction_failed;
 	metric_t forwarder_starts;
 	metric_t drain_seq; /* how far a forwarder that is told to drain delivers; 0: to the end */

@@ -262,6 +262,9 @@ static const struct family families[] = {
 	{ NULL, "weir_task_map_full_total", COUNTER, &value, COLLECTOR(task_map_full),
 	  "Processes that the kernel's task map had no room to remember. Their events are there, "
 	  "but name no parent." },
+	{ NULL, "weir_task_map_busy_total", COUNTER, &value, COLLECTOR(task_map_busy),
+	  "Processes that the kernel's task map had room for, but could not remember: one of its "
+	  "locks was not to be had. Their events are there, but name no parent." },
 	{ NULL, "weir_socket_owner_unknown_total", COUNTER, &value, COLLECTOR(socket_unknown),
 	  "Sockets whose owner could not be remembered. Their events are there, but may name no "
 	  "process." },

@@ -372,6 +372,7 @@ static void test_kernel_losses_are_told_once_with_their_span(void **state)
 	counters.fates[EVENT_EXIT][FATE_SCRATCH_BUSY] = 2;
 	counters.fates[EVENT_FORK][FATE_RING_FULL] = 3;
 	counters.fates[EVENT_FORK][FATE_TASK_MAP_FULL] = 4;
+	counters.fates[EVENT_FORK][FATE_TASK_MAP_BUSY] = 6;
 	counters.fates[EVENT_CLOSE][FATE_SOCKET_UNKNOWN] = 5;
 	ingest_counters(ingest, &counters);
 	assert_int_equal(pipe_.count, 4);
@@ -382,6 +383,7 @@ static void test_kernel_losses_are_told_once_with_their_span(void **state)
 	assert_int_equal(pipe_.events[2].loss.first_wall_ns, 1005 * SEC);
 	assert_int_equal(pipe_.events[3].loss.cause, LOSS_SCRATCH_BUSY);
 	assert_int_equal(metric_get(&metrics.task_map_full), 4);
+	assert_int_equal(metric_get(&metrics.task_map_busy), 6);
 	assert_int_equal(metric_get(&metrics.socket_unknown), 5);
 	assert_int_equal(metric_get(&metrics.lost[KIND_NONE][LOSS_RING_FULL]), 3);
 }

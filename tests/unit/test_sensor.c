@@ -1027,6 +1027,7 @@ static void test_what_was_submitted_arrived(void **state)
 		assert_int_equal(counters.fates[type][FATE_RING_FULL], 0);
 		assert_int_equal(counters.fates[type][FATE_SCRATCH_BUSY], 0);
 		assert_int_equal(counters.fates[type][FATE_TASK_MAP_FULL], 0);
+		assert_int_equal(counters.fates[type][FATE_TASK_MAP_BUSY], 0);
 	}
 	assert_int_equal(counters.ring_used_bytes, 0);
 	assert_int_equal(counters.ring_bytes, 32 << 20);
@@ -1074,6 +1075,7 @@ static void test_a_full_ring_is_counted(void **state)
 	assert_true(counters.fates[EVENT_FORK][FATE_RING_FULL] >= 150);
 	assert_true(counters.fates[EVENT_EXIT][FATE_RING_FULL] >= 150);
 	assert_true(counters.fates[EVENT_FORK][FATE_TASK_MAP_FULL] > 0);
+	assert_int_equal(counters.fates[EVENT_FORK][FATE_TASK_MAP_BUSY], 0);
 	sensor_close(&small);
 	assert_null(small);
 }
