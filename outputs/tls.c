@@ -141,15 +141,25 @@ static int load_authorities(SSL_CTX *ctx, const struct tls_settings *set, struct
 	return 0;
 }
 
+/* Keeps the certificate that fails, to tell what it says: OpenSSL forgets it. */
+static int on_verify(int ok, X509_STORE_CTX *store)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	X509 *certificate = X509_STORE_CTX_get_current_cert(store);
+
+	if (!ok && certificate && !SSL_get_app_data(ssl) && X509_up_ref(certificate))
+		SSL_set_app_data(ssl, certificate);
+	return ok;
+}
+
 static int set_protocol(SSL_CTX *ctx, const struct tls_settings *set, struct errmsg *em)
 {
 	int version = set->min_version == TLS_VERSION_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
 
 	SSL_CTX_set_min_proto_version(ctx, version);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_verify(ctx, set->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_verify(ctx, set->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, on_verify);
 	if (set->ciphers[0] && SSL_CTX_set_cipher_list(ctx, set->ciphers) != 1) {
 		ERR_clear_error();
 		errmsg_set(em, "tls.ciphers: \"%.200s\" names no cipher that OpenSSL knows",
@@ -253,6 +263,15 @@ SSL *tls_connection(struct tls *tls, const char *host, struct errmsg *em)
 	return ssl;
 }
 
+void tls_connection_free(SSL **ssl)
+{
+	if (*ssl) {
+		X509_free(SSL_get_app_data(*ssl));
+		SSL_free(*ssl);
+	}
+	*ssl = NULL;
+}
+
 static bool is_named(SSL *ssl, X509 *certificate)
 {
 	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
@@ -304,18 +323,22 @@ static bool check_pins(const struct tls_settings *set, X509 *certificate, struct
 	return false;
 }
 
-bool tls_check_peer(const struct tls *tls, SSL *ssl, struct errmsg *em)
+bool tls_check_certificate(const struct tls *tls, SSL *ssl, X509 *certificate, struct errmsg *em)
 {
 	const struct tls_settings *set = tls->settings;
-	X509 *certificate = SSL_get0_peer_certificate(ssl);
 
 	if (!certificate) {
 		errmsg_set(em, "the peer has shown no certificate");
 		return !set->verify && !set->verify_hostname && set->pins.n == 0;
 	}
 	if (!set->verify && set->verify_hostname && !is_named(ssl, certificate)) {
-		tls_describe_certificate(ssl, X509_V_ERR_HOSTNAME_MISMATCH, em);
+		tls_describe_certificate(ssl, certificate, X509_V_ERR_HOSTNAME_MISMATCH, em);
 		return false;
 	}
 	return set->pins.n == 0 || check_pins(set, certificate, em);
+}
+
+bool tls_check_peer(const struct tls *tls, SSL *ssl, struct errmsg *em)
+{
+	return tls_check_certificate(tls, ssl, SSL_get0_peer_certificate(ssl), em);
 }

@@ -24,17 +24,21 @@ void tls_free(struct tls **tls);
 /* Looks at the files anew with the next connection, whatever their times say. */
 void tls_reload(struct tls *tls);
 
-/* For a client connection to `host` (a name or an address); SSL_free() it. NULL: the files are bad
- * and there is no older context; em says which file and why. Set up for non-blocking use with
- * partial writes; the caller attaches the socket. */
+/* For a client connection to `host` (a name or an address). NULL: the files are bad and there is no
+ * older context; em says which file and why. The caller attaches its BIOs. */
 WARN_UNUSED SSL *tls_connection(struct tls *tls, const char *host, struct errmsg *em);
+void tls_connection_free(SSL **ssl);
 /* After the handshake, what OpenSSL has not looked at: the pins, and the name where the chain is
  * not verified. False: em says what the peer has shown; only a change of configuration can help. */
 WARN_UNUSED bool tls_check_peer(const struct tls *tls, SSL *ssl, struct errmsg *em);
+/* The same of a certificate that is not the connection's yet, for who is asked during the
+ * handshake (libcurl's, in outputs/http_tls.c). */
+WARN_UNUSED bool tls_check_certificate(const struct tls *tls, SSL *ssl, X509 *certificate,
+				       struct errmsg *em);
 /* Why an operation on ssl failed with `result`, errno as it was then: in em without the peer's
  * name. HELD when the configuration of either side is at fault (a certificate that is refused, no
  * common version, no TLS at all), LOST when the connection broke. Clears OpenSSL's error queue. */
 enum output_verdict tls_failure(SSL *ssl, int result, int saved_errno, struct errmsg *em);
 /* outputs/tls_words.c: how the certificate does not hold (an X509_V_ERR_ code), with what it says.
  */
-void tls_describe_certificate(SSL *ssl, long error, struct errmsg *em);
+void tls_describe_certificate(SSL *ssl, X509 *certificate, long error, struct errmsg *em);

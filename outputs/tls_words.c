@@ -135,14 +135,11 @@ static void put_cause(struct buf *out, SSL *ssl, X509 *certificate, long error)
 	}
 }
 
-void tls_describe_certificate(SSL *ssl, long error, struct errmsg *em)
+void tls_describe_certificate(SSL *ssl, X509 *certificate, long error, struct errmsg *em)
 {
-	X509 *certificate = SSL_get0_peer_certificate(ssl);
 	char text[400];
 	struct buf out = buf_fixed(text, sizeof(text) - 1);
 
-	/* Of a chain that failed higher up, the certificate at fault may be another one; its
-	 * subject would be in the peer's words too, so the leaf has to do. */
 	if (certificate)
 		put_cause(&out, ssl, certificate, error);
 	else
@@ -230,7 +227,7 @@ enum output_verdict tls_failure(SSL *ssl, int result, int saved_errno, struct er
 			   saved_errno ? strerror(saved_errno) : "the peer closed the connection");
 	} else if (ERR_GET_LIB(error) == ERR_LIB_SSL &&
 		   ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
-		tls_describe_certificate(ssl, verify, em);
+		tls_describe_certificate(ssl, SSL_get_app_data(ssl), verify, em);
 		verdict = OUTPUT_HELD;
 	} else {
 		verdict = protocol_failure(ssl, error, em);
