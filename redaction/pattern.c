@@ -16,11 +16,11 @@
 
 /* What the JIT compiler's code does between two points where we can stop it is at most about
  * (starting positions) x (match limit) x (bytes scanned per step). These keep each factor small. */
-#define WINDOW_STEPS	4000000u  /* starting positions x subject bytes, first try */
-#define SMALLEST_WINDOW 128u	  /* starting positions, first try */
-#define CHEAP_STEPS	500000u	  /* starting positions x match limit, first try */
+#define WINDOW_STEPS	4000000u  /* starting positions x subject bytes */
+#define SMALLEST_WINDOW 128u	  /* starting positions at least, but for dear ones */
+#define CHEAP_STEPS	500000u	  /* starting positions x match limit */
 #define USUAL_WINDOW	256u	  /* subjects up to this share one limit, so it is set once */
-#define NARROW_WINDOW	4u	  /* starting positions once the first try hit its limit */
+#define NARROW_WINDOW	4u	  /* starting positions where a window hit its limit */
 #define NARROW_STEPS	32000000u /* match limit x subject bytes then */
 #define FIELD_BUDGET_NS (10 * NSEC_PER_MSEC)
 
@@ -38,6 +38,7 @@ struct matcher {
 	uint32_t set_limit; /* as the context has it now: setting it costs a call */
 	size_t set_last;
 	uint64_t deadline_ns; /* thread CPU clock; 0: not started in this field */
+	uint64_t look_ns;     /* steady clock: the deadline can't have passed before */
 };
 
 /* ---- syntax that RE2 and PCRE2 read differently ---- */
@@ -227,21 +228,29 @@ void matcher_begin(struct matcher *matcher)
 	matcher->deadline_ns = 0;
 }
 
-static uint64_t thread_cpu_ns(void)
+static uint64_t clock_ns(clockid_t id)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	clock_gettime(id, &ts);
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
+/* The budget is of CPU time, so that being held up costs nothing; but that clock costs a system
+ * call, and a thread's time runs no faster than the steady clock, which doesn't. */
 static bool is_budget_gone(struct matcher *matcher)
 {
-	uint64_t now_ns = thread_cpu_ns();
+	uint64_t steady_ns = clock_ns(CLOCK_MONOTONIC), now_ns;
 
+	if (matcher->deadline_ns && steady_ns < matcher->look_ns)
+		return false;
+	now_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	if (!matcher->deadline_ns)
 		matcher->deadline_ns = now_ns + FIELD_BUDGET_NS;
-	return now_ns >= matcher->deadline_ns;
+	if (now_ns >= matcher->deadline_ns)
+		return true;
+	matcher->look_ns = steady_ns + (matcher->deadline_ns - now_ns);
+	return false;
 }
 
 /* Tries the starting positions from .. last. */
@@ -278,26 +287,34 @@ static uint32_t smaller(uint32_t a, uint64_t b)
 	return b < a ? (uint32_t)b : a;
 }
 
+static uint32_t limit_of(const struct matcher *matcher, size_t window, size_t bytes)
+{
+	if (window <= NARROW_WINDOW)
+		return smaller(matcher->match_limit, NARROW_STEPS / bytes);
+	return smaller(matcher->match_limit,
+		       CHEAP_STEPS / (window > USUAL_WINDOW ? window : USUAL_WINDOW));
+}
+
+/* A few starting positions may be dear among many that are not: behind them windows widen again. */
 static enum match_outcome find_in_windows(struct matcher *matcher, const struct pattern *pattern,
 					  struct str subject, size_t from)
 {
-	size_t bytes = subject.n + 1, window = WINDOW_STEPS / bytes + SMALLEST_WINDOW;
-	uint32_t limit;
+	size_t bytes = subject.n + 1, widest = WINDOW_STEPS / bytes + SMALLEST_WINDOW;
+	size_t window = widest;
 	int rc;
 
 	if (window > bytes)
 		window = bytes;
-	limit = smaller(matcher->match_limit,
-			CHEAP_STEPS / (window > USUAL_WINDOW ? window : USUAL_WINDOW));
 	while (from <= subject.n) {
-		rc = try_window(matcher, pattern, subject, from, from + window - 1, limit);
+		rc = try_window(matcher, pattern, subject, from, from + window - 1,
+				limit_of(matcher, window, bytes));
 		if (rc >= 0)
 			return MATCH_FOUND;
 		if (rc == PCRE2_ERROR_MATCHLIMIT && window > NARROW_WINDOW) {
 			window = NARROW_WINDOW;
-			limit = smaller(matcher->match_limit, NARROW_STEPS / bytes);
 		} else if (rc == PCRE2_ERROR_NOMATCH) {
 			from = next_start(pattern, subject, from + window);
+			window = window < widest / 2 ? window * 2 : widest;
 		} else {
 			return MATCH_FAILED;
 		}

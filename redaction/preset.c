@@ -9,6 +9,17 @@
 
 #define MYSQL_PROGRAM "(?:mysql(?:dump|admin|import|show|check|pump|slap)?|mariadb(?:-[a-z]+)?)"
 
+/* Between a program and its option: words of the same command, taken whole, so that trying them one
+ * after the other costs a step for a word and not for a byte. */
+#define WORDS_BEFORE "(?:\\s++[^\\s|;&]++)*?\\s++"
+/* The option, which holds a capture group, and twice more where it comes again. */
+#define WITHIN(option) \
+	WORDS_BEFORE option "(?:" WORDS_BEFORE option "(?:" WORDS_BEFORE option ")?+)?+"
+
+#define CURL_USER                                                              \
+	"(?:-[a-zA-Z#]*?[uU]|--user|--proxy-user)(?:\\s*=\\s*|\\s*)[^\\s:]*+:" \
+	"(\\S+)"
+
 static const char *const mysql[] = { "(?:^|/)" MYSQL_PROGRAM "$" };
 static const char *const sshpass[] = { "(?:^|/)sshpass$" };
 static const char *const curl[] = { "(?:^|/)curl$" };
@@ -90,18 +101,12 @@ static const struct redaction_rule_settings presets[] = {
 	/* Secrets behind options that mean something else elsewhere: by program. The second of a
 	 * pair finds the program within the line, as in `sudo mysql -psecret`. */
 	{ .id = "preset/mysql", .pattern = "(?:^|\\s)-p(\\S+)", FOR(mysql) },
-	{ .id = "preset/mysql-within",
-	  .pattern = "(?:^|[\\s/])" MYSQL_PROGRAM "\\s(?:[^|;&]*?\\s)?-p(\\S+)" },
+	{ .id = "preset/mysql-within", .pattern = "(?:^|[\\s/])" MYSQL_PROGRAM WITHIN("-p(\\S+)") },
 	{ .id = "preset/sshpass", .pattern = "(?:^|\\s)-[a-zA-Z]*p\\s*(\\S+)", FOR(sshpass) },
 	{ .id = "preset/sshpass-within",
-	  .pattern = "(?:^|[\\s/])sshpass\\s(?:[^|;&]*?\\s)?-[a-zA-Z]*p\\s*(\\S+)" },
-	{ .id = "preset/curl-user",
-	  .pattern = "(?:^|\\s)(?:-[a-zA-Z#]*?[uU]|--user|--proxy-user)(?:\\s*=\\s*|\\s*)"
-		     "[^\\s:]*+:(\\S+)",
-	  FOR(curl) },
-	{ .id = "preset/curl-user-within",
-	  .pattern = "(?:^|[\\s/])curl\\s(?:[^|;&]*?\\s)?(?:-[a-zA-Z#]*?[uU]|--user|--proxy-user)"
-		     "(?:\\s*=\\s*|\\s*)[^\\s:]*+:(\\S+)" },
+	  .pattern = "(?:^|[\\s/])sshpass" WITHIN("-[a-zA-Z]*p\\s*(\\S+)") },
+	{ .id = "preset/curl-user", .pattern = "(?<!\\S)" CURL_USER, FOR(curl) },
+	{ .id = "preset/curl-user-within", .pattern = "(?:^|[\\s/])curl" WITHIN(CURL_USER) },
 	{ .id = "preset/redis", .pattern = "(?:^|\\s)-a\\s*(\\S+)", FOR(redis) },
 	{ .id = "preset/ldap", .pattern = "(?:^|\\s)-w\\s*(\\S+)", FOR(ldap) },
 	{ .id = "preset/openssl", .pattern = "\\bpass:(\\S+)", FOR(openssl) },
