@@ -4,7 +4,6 @@
 #include <event2/event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -57,10 +56,9 @@ static void release(struct stream *s)
 		event_free(s->deadline);
 	if (s->end)
 		event_free(s->end);
-	SSL_free(s->ssl);
+	stream_tls_free(&s->tls, s->is_goodbye_due, s->fd);
 	if (s->fd >= 0)
 		close(s->fd);
-	free(s->record);
 	free(s->proxy);
 	free(s->input);
 	free(s);
@@ -70,7 +68,8 @@ static void on_end(evutil_socket_t fd, short what, void *arg)
 {
 	struct stream *s = arg;
 
-	stream_seek_reason(s);
+	if (s->tls)
+		stream_tls_seek_reason(s);
 	s->set.callbacks->ended(s->set.ctx, s->verdict, &s->why);
 }
 
@@ -106,6 +105,12 @@ static void set_deadline(struct stream *s)
 	evtimer_add(s->deadline, &tv);
 }
 
+/* TLS may hold bytes that the socket doesn't tell of any more. */
+static bool has_more(const struct stream *s)
+{
+	return s->tls && SSL_has_pending(s->tls->ssl);
+}
+
 static void open_stream(struct stream *s)
 {
 	s->state = STREAM_OPEN;
@@ -114,13 +119,13 @@ static void open_stream(struct stream *s)
 	if (s->set.callbacks->opened)
 		s->set.callbacks->opened(s->set.ctx);
 	/* What came along with the end of the handshake is not told by the socket again. */
-	if (leave_callback(s) && s->state == STREAM_OPEN && stream_has_more(s))
+	if (leave_callback(s) && s->state == STREAM_OPEN && has_more(s))
 		event_active(s->read_event, EV_READ, 1);
 }
 
 static void shake_hands(struct stream *s)
 {
-	if (stream_handshake(s) == STREAM_IO_DONE)
+	if (stream_tls_handshake(s) == STREAM_IO_DONE)
 		open_stream(s);
 }
 
@@ -132,9 +137,7 @@ static void start_tls(struct stream *s)
 		open_stream(s);
 		return;
 	}
-	s->ssl = tls_connection(s->set.tls, s->set.endpoint->host, &em);
-	if (!s->ssl || SSL_set_fd(s->ssl, s->fd) != 1) {
-		ERR_clear_error();
+	if (stream_tls_start(s, &em) != 0) {
 		stream_end(s, OUTPUT_HELD, &em);
 		return;
 	}
@@ -184,14 +187,14 @@ static void read_some(struct stream *s)
 	for (i = 0; i < READS_PER_WAKEUP; i++)
 		if (!read_once(s))
 			return;
-	if (stream_has_more(s))
+	if (has_more(s))
 		event_active(s->read_event, EV_READ, 1);
 }
 
-/* Room again: first for what lies in a record, then for the caller. False: may be gone. */
+/* Room again: first for what is encrypted already, then for the caller. False: may be gone. */
 static bool write_some(struct stream *s)
 {
-	if (stream_flush(s) != STREAM_IO_DONE)
+	if (s->tls && stream_tls_resume(s) != STREAM_IO_DONE)
 		return s->state == STREAM_OPEN;
 	if (!s->caller_waits)
 		return true;
@@ -220,8 +223,6 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		shake_hands(s);
 		break;
 	case STREAM_OPEN:
-		if (s->record && s->record->write_wants_read && !write_some(s))
-			return;
 		read_some(s);
 		break;
 	case STREAM_DIALING:
@@ -236,10 +237,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 	if (s->state == STREAM_HANDSHAKING)
 		shake_hands(s);
-	if (s->state != STREAM_OPEN || what == 0)
-		return;
-	if (write_some(s) && s->record && s->record->read_wants_write)
-		read_some(s);
+	else if (s->state == STREAM_OPEN)
+		write_some(s);
 }
 
 static void set_option(int fd, int level, int option, int value)
@@ -297,11 +296,9 @@ static int allocate(struct stream *s)
 {
 	s->deadline = evtimer_new(s->set.base, on_deadline, s);
 	s->end = evtimer_new(s->set.base, on_end, s);
-	if (s->set.tls)
-		s->record = calloc(1, sizeof(*s->record));
 	if (s->set.callbacks->received && s->set.input_max_bytes)
 		s->input = malloc(s->set.input_max_bytes);
-	if (!s->deadline || !s->end || (s->set.tls && !s->record) ||
+	if (!s->deadline || !s->end ||
 	    (s->set.input_max_bytes && s->set.callbacks->received && !s->input))
 		return -ENOMEM;
 	return stream_proxy_create(s->set.settings, &s->proxy);
@@ -334,16 +331,6 @@ int stream_open(const struct stream_options *options, struct stream **stream_r, 
 	return err;
 }
 
-/* An orderly end, as far as it goes without waiting. */
-static void say_goodbye(struct stream *s)
-{
-	if (s->ssl && s->state == STREAM_OPEN) {
-		ERR_clear_error();
-		SSL_shutdown(s->ssl);
-		ERR_clear_error();
-	}
-}
-
 void stream_free(struct stream **stream)
 {
 	struct stream *s = *stream;
@@ -351,7 +338,7 @@ void stream_free(struct stream **stream)
 	*stream = NULL;
 	if (!s || s->is_freed)
 		return;
-	say_goodbye(s);
+	s->is_goodbye_due = s->state == STREAM_OPEN;
 	if (s->in_callback) {
 		s->is_freed = true;
 		s->state = STREAM_ENDED;
