@@ -6,7 +6,7 @@
 #include "collector/agent_reload.h"
 #include "collector/agent_state.h"
 #include "collector/status.h"
-#include "outputs/sandbox.h"
+#include "outputs/forwarder.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -297,12 +297,10 @@ static int open_journal(struct agent *agent, struct errmsg *em)
 		.when_full = (enum journal_when_full)settings->journal.when_full,
 		.seal = settings->journal.seal,
 	};
-	struct sandbox_user user = { .gid = (gid_t)-1 };
 	int err;
 
 	memcpy(journal.boot_id, agent->host.boot_id, sizeof(journal.boot_id));
-	err = sandbox_find_user(settings->forwarder.user, &user, em);
-	journal.reader_gid = user.gid;
+	err = forwarder_find_group(settings->forwarder.user, &journal.reader_gid, em);
 	if (!err)
 		err = host_make_directory(journal.directory, 0750, em);
 	if (!err)

@@ -7,6 +7,7 @@
 #include "outputs/delivery.h"
 #include "outputs/metrics_server.h"
 #include "outputs/privileges.h"
+#include "outputs/sandbox.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -393,6 +394,16 @@ static void close_all(struct forwarder *fw)
 		close(fw->statm_fd);
 	if (fw->lock_fd >= 0)
 		close(fw->lock_fd);
+}
+
+int forwarder_find_group(const char *user, gid_t *gid_r, struct errmsg *em)
+{
+	struct sandbox_user found;
+	int err = sandbox_find_user(user, &found, em);
+
+	if (!err)
+		*gid_r = found.gid;
+	return err;
 }
 
 int forwarder_run(const struct forwarder_settings *settings)

@@ -14,6 +14,8 @@
 #include "config/settings.h"
 #include "pipeline/metrics.h"
 
+#include <sys/types.h>
+
 enum forwarder_message { FORWARDER_WAKE = 'w', FORWARDER_REOPEN = 'o', FORWARDER_DRAIN = 'd' };
 
 struct forwarder_settings {
@@ -25,6 +27,10 @@ struct forwarder_settings {
 
 /* Runs until told to drain. Returns an enum exit_code (cli/exit_code.h). */
 int forwarder_run(const struct forwarder_settings *forwarder);
+
+/* The group of the user that it will be (forwarder.user; outputs/sandbox.h says who when that is
+ * empty): the collector gives it the journal to read. */
+WARN_UNUSED int forwarder_find_group(const char *user, gid_t *gid_r, struct errmsg *em);
 
 /* Validates the `outputs` list without opening anything: types, names, formats, every key. Used by
  * `weir check`, by a reload before it swaps, and by forwarder_run itself. */

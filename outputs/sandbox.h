@@ -32,8 +32,7 @@ struct sandbox_settings {
 };
 
 /* outputs/sandbox_user.c. The user to become: `configured` if not empty, else the first of weir and
- * nobody in /etc/passwd, and only when it has neither, in the name service. Root is refused. Both
- * processes ask: the collector gives its group the journal to read. */
+ * nobody in /etc/passwd, and only when it has neither, in the name service. Root is refused. */
 WARN_UNUSED int sandbox_find_user(const char *configured, struct sandbox_user *user_r,
 				  struct errmsg *em);
 /* By that name in a file of passwd(5) entries. -ENOENT: nobody. */

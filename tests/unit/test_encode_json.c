@@ -1032,7 +1032,7 @@ static void note_own_events(const struct encode_settings *settings, struct buf *
 	struct accounting accounting = { 0 };
 	struct event event = { .kind = KIND_WEIR_LOSS,
 			       .loss = { LOSS_RATE_LIMIT, KIND_PROCESS_EXEC, 1, 2, 3, 4, 5,
-					 STR("k") } };
+					 STR("k"), STR("") } };
 
 	note_event(settings, &event, out);
 	event.loss.notice_id = STR("B-4-5-rejected");
