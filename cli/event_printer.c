@@ -27,15 +27,20 @@ static void refuse_format(const struct verb *verb, const char *name)
 bool event_printer_open(struct event_printer *printer, const struct verb *verb, const char *name,
 			const char *otherwise, FILE *to)
 {
+	const struct format *format = format_by_name(name ?: otherwise);
+
 	*printer = (struct event_printer){
 		.verb = verb,
-		.format = format_by_name(name ?: otherwise),
 		.to = to,
 		.line = buf_growable(LINE_MAX_BYTES),
 	};
-	if (!printer->format)
+	if (!format)
 		refuse_format(verb, name ?: otherwise);
-	return printer->format;
+	else if (format->is_binary)
+		verb_complain(verb, "%s is not for lines", format->name);
+	else if (formatter_open(format, &printer->formatter) < 0)
+		verb_complain(verb, "out of memory");
+	return printer->formatter;
 }
 
 void event_printer_write(struct event_printer *printer, const struct journal_record *record)
@@ -44,11 +49,11 @@ void event_printer_write(struct event_printer *printer, const struct journal_rec
 	int err;
 
 	buf_reset(line);
-	err = printer->format->write(record, line);
+	err = formatter_write(printer->formatter, record, line);
 	buf_putc(line, '\n');
 	if (err || !buf_ok(line)) {
 		verb_complain(printer->verb, "event %" PRIu64 " can't be written as %s",
-			      record->seq, printer->format->name);
+			      record->seq, formatter_format(printer->formatter)->name);
 		printer->lost++;
 		return;
 	}
@@ -83,5 +88,6 @@ bool event_printer_flush(struct event_printer *printer)
 
 void event_printer_close(struct event_printer *printer)
 {
+	formatter_close(&printer->formatter);
 	buf_free(&printer->line);
 }

@@ -11,7 +11,7 @@
 
 struct event_printer {
 	const struct verb *verb;
-	const struct format *format;
+	struct formatter *formatter;
 	FILE *to;
 	struct buf line;
 	uint64_t printed, lost; /* lost: gone ranges, and what the format can't express */

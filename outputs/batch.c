@@ -93,17 +93,17 @@ static void roll_back(struct batch *batch, size_t payload_len, size_t json_len)
 
 /* Formats into the block; the event says where. */
 static int put_event(struct batch *batch, const struct journal_record *record,
-		     const struct format *format, struct batch_event *event)
+		     struct formatter *formatter, struct batch_event *event)
 {
 	int err;
 
 	event->offset = batch->payload.len;
-	err = format->write(record, &batch->payload);
+	err = formatter_write(formatter, record, &batch->payload);
 	if (err)
 		return err;
 	event->bytes = batch->payload.len - event->offset;
 	buf_putc(&batch->payload, '\n');
-	if (!format->is_canonical) {
+	if (!formatter_is_canonical(formatter)) {
 		event->json_offset = batch->json.len;
 		event->json_bytes = record->json.n;
 		buf_puts(&batch->json, record->json);
@@ -138,7 +138,7 @@ static bool is_of_another_boot(const struct batch *batch, struct str boot_id)
 	return batch->count && !str_equal(batch_boot_id(batch), boot_id);
 }
 
-int batch_add(struct batch *batch, const struct journal_record *record, const struct format *format)
+int batch_add(struct batch *batch, const struct journal_record *record, struct formatter *formatter)
 {
 	size_t payload_len = batch->payload.len, json_len = batch->json.len;
 	struct batch_event event = { .seq = record->seq,
@@ -150,7 +150,7 @@ int batch_add(struct batch *batch, const struct journal_record *record, const st
 		return -ENOSPC;
 	err = record->notice ? reserve_notice(batch) : 0;
 	if (!err)
-		err = put_event(batch, record, format, &event);
+		err = put_event(batch, record, formatter, &event);
 	if (err) {
 		roll_back(batch, payload_len, json_len);
 		return err;

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct format;
+struct formatter;
 
 /* Set by a destination whose protocol answers per event; all VERDICT_BATCH when it doesn't. */
 enum batch_event_verdict { VERDICT_BATCH, VERDICT_SENT, VERDICT_RETRY, VERDICT_REFUSED };
@@ -42,7 +42,7 @@ bool batch_reset(struct batch *batch);
  * is taken into an empty batch. All events of a batch are of one boot: another boot_id is
  * -ENOSPC too, and so is one notice more than a batch can have. */
 WARN_UNUSED int batch_add(struct batch *batch, const struct journal_record *record,
-			  const struct format *format);
+			  struct formatter *formatter);
 /* A new batch of those of the n events from `first` on that are not settled (verdict neither SENT
  * nor REFUSED), in order, with their verdicts cleared; it shares the block. NULL: no memory. */
 WARN_UNUSED struct batch *batch_part(struct batch *of, size_t first, size_t n);

@@ -39,7 +39,7 @@ static bool take_record(struct delivery *d, struct flight *f, const struct journ
 		passed(f, record->seq, record->time_wall_ns);
 		return true;
 	}
-	err = batch_add(f->batch, record, d->set.output->format);
+	err = batch_add(f->batch, record, d->set.output->formatter);
 	if (err == -ENOSPC || (err == -ENOMEM && batch_count(f->batch)))
 		return false;
 	if (err)

@@ -7,7 +7,7 @@ static bool put_notice(struct delivery *d, struct flight *f, const struct journa
 	struct journal_record record;
 
 	if (!loss_notice_write(&d->notice, d->set.encode, d->set.clock, loss, &record) ||
-	    batch_add(f->batch, &record, d->set.output->format) != 0)
+	    batch_add(f->batch, &record, d->set.output->formatter) != 0)
 		return false;
 	if (batch_count(f->batch) == 1)
 		f->begun_ns = delivery_now(d);

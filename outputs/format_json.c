@@ -18,5 +18,6 @@ const struct format format_json = {
 	.help = "One line of JSON per event, as Tetragon exports it.",
 	.content_type = "application/x-ndjson",
 	.is_canonical = true,
+	.has_paths = true,
 	.write = write_json,
 };

@@ -1,12 +1,11 @@
 #include "outputs/format.h"
 
-extern const struct format format_json, format_compact, format_compact_color;
+extern const struct format format_json, format_compact, format_compact_color, format_ocsf,
+	format_ecs, format_cef, format_leef, format_gelf, format_msgpack;
 
 const struct format *const formats[] = {
-	&format_json,
-	&format_compact,
-	&format_compact_color,
-	NULL,
+	&format_json, &format_msgpack, &format_ocsf,	&format_ecs,	       &format_cef,
+	&format_leef, &format_gelf,    &format_compact, &format_compact_color, NULL,
 };
 
 const struct format *format_by_name(const char *name)

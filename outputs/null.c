@@ -22,6 +22,7 @@ static void null_close(struct output **out)
 
 const struct output_type output_null = {
 	.name = "null",
+	.takes_binary = true,
 	.help = "Throws everything away.",
 	.settings_bytes = sizeof(struct output_settings),
 	.open = null_open,

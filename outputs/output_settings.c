@@ -77,10 +77,13 @@ const struct config_item output_common_items[] = {
 		  "files. Letters, digits, '-', '_' and '.'; at most 63." },
 	{ .name = "type", .type = CONFIG_STRING, .offset = AT(type), .help = "The destination." },
 	{ .name = "format",
-	  .type = CONFIG_STRING,
-	  .offset = AT(format_name),
-	  .value = "auto",
-	  .help = "How an event is written. auto: json; for stdout on a terminal, compact-color." },
+	  .type = CONFIG_NODE,
+	  .offset = AT(format_node),
+	  .optional = true,
+	  .help = "How an event is written: the name of a format, or a mapping that also changes "
+		  "its fields, {name: ecs, rename: {process.args: cmd}, drop: [process.parent], "
+		  "add: {labels.site: fra1}}; see docs/outputs/formats.md. Default auto: json; for "
+		  "stdout on a terminal, compact-color." },
 	{ .name = "batch",
 	  .type = CONFIG_MAP,
 	  .optional = true,
@@ -188,23 +191,21 @@ static const struct format *automatic_format(const struct output_type *type)
 	return format_by_name("compact-color");
 }
 
-static int find_format(const struct config_node *node, struct output_settings *settings,
+static int read_format(const struct config_node *node, struct output_settings *settings,
 		       struct errmsg *em)
 {
-	const char *names[32] = { "auto" };
-	size_t n;
+	const struct output_type *type = settings->output_type;
+	int err = formatter_read(settings->format_node, automatic_format(type),
+				 &settings->formatter, em);
 
-	if (strcmp(settings->format_name, "auto") == 0) {
-		settings->format = automatic_format(settings->output_type);
+	if (err)
+		return err;
+	settings->format = formatter_format(settings->formatter);
+	if (!settings->format->is_binary || type->takes_binary)
 		return 0;
-	}
-	settings->format = format_by_name(settings->format_name);
-	if (settings->format)
-		return 0;
-	for (n = 0; formats[n]; n++)
-		names[n + 1] = formats[n]->name;
-	return unknown_name(config_node_get(node, "format"), "format",
-			    str_of(settings->format_name), names, n + 1, em);
+	return config_error(config_node_get(node, "format"), em,
+			    "%s can't be told apart again on a %s output, which takes lines",
+			    settings->format->name, type->name);
 }
 
 static int find_kinds(const struct config_node *node, struct output_settings *settings,
@@ -240,7 +241,7 @@ static int check_settings(const struct config_node *node, struct output_settings
 	if (settings->retry.initial_ns > settings->retry.max_ns)
 		return config_error(config_node_get(node, "retry"), em,
 				    "retry.initial is above retry.max");
-	err = find_format(node, settings, em);
+	err = read_format(node, settings, em);
 	if (!err)
 		err = find_kinds(node, settings, em);
 	if (!err && settings->output_type->check)
@@ -265,8 +266,10 @@ int output_settings_read(const struct config_node *node, struct output_settings 
 		goto out;
 	settings->output_type = type;
 	err = check_settings(node, settings, em);
-	if (err)
+	if (err) {
+		formatter_close(&settings->formatter);
 		config_settings_free(items, settings);
+	}
 out:
 	free(items);
 	if (err)
@@ -282,6 +285,7 @@ void output_settings_free(struct output_settings **settings)
 
 	if (!*settings)
 		return;
+	formatter_close(&(*settings)->formatter);
 	items = items_of((*settings)->output_type);
 	if (items)
 		config_settings_free(items, *settings);

@@ -17,7 +17,8 @@ enum output_start {
 };
 
 struct output_settings {
-	char *name, *type, *format_name;
+	char *name, *type;
+	const struct config_node *format_node; /* as written; gone with the document */
 	struct {
 		uint64_t max_events, max_bytes, max_age_ns;
 	} batch;
@@ -31,7 +32,8 @@ struct output_settings {
 	struct config_strings events; /* kinds to deliver; empty: all */
 	const struct output_type *output_type;
 	const struct format *format;
-	uint64_t kinds; /* `events` as bits, 1 << enum event_kind */
+	struct formatter *formatter; /* the format with this output's changes of its fields */
+	uint64_t kinds;		     /* `events` as bits, 1 << enum event_kind */
 };
 
 /* The common keys; ended by CONFIG_END. */

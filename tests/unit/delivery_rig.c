@@ -168,9 +168,19 @@ struct rig *rig_create(const char *name)
 	settings->retry.max_ns = 10 * NSEC_PER_SEC;
 	settings->dead_letters.max_bytes = 1 << 20;
 	settings->kinds = UINT64_MAX;
-	settings->format = format_by_name("json");
+	rig_use_format(rig, "json");
 	settings->output_type = &scripted_type;
 	return rig;
+}
+
+void rig_use_format(struct rig *rig, const char *name)
+{
+	struct output_settings *settings = &rig->script->settings;
+
+	formatter_close(&settings->formatter);
+	settings->format = format_by_name(name);
+	if (formatter_open(settings->format, &settings->formatter) != 0)
+		abort();
 }
 
 void rig_start(struct rig *rig)
@@ -215,6 +225,7 @@ void rig_free(struct rig **rig)
 {
 	delivery_free(&(*rig)->delivery);
 	nftw((*rig)->state_directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	formatter_close(&(*rig)->script->settings.formatter);
 	free((*rig)->script->settings.name);
 	free((*rig)->script);
 	free(*rig);

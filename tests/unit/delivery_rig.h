@@ -42,6 +42,8 @@ struct rig {
 };
 
 struct rig *rig_create(const char *name);
+/* Instead of json. */
+void rig_use_format(struct rig *rig, const char *name);
 void rig_start(struct rig *rig);
 /* As a kill -9: the cursor file stays as it was last written. */
 void rig_crash(struct rig *rig);

@@ -208,7 +208,7 @@ static void test_dead_letter_holds_what_is_needed_to_send_it_again(void **state)
 {
 	struct rig *rig = *state;
 
-	rig->script->settings.format = format_by_name("compact");
+	rig_use_format(rig, "compact");
 	rig->script->refuse_seq[0] = 1;
 	rig->script->refuse_count = 1;
 	script_add(rig, OUTPUT_LOST, 2);

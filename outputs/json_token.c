@@ -1,0 +1,221 @@
+#include "outputs/json_token.h"
+
+#include "base/utf8.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/* What ends a run of plain bytes in a string: quote, backslash, control character, multi-byte. */
+static const bool is_special[256] = {
+	[0x00 ... 0x1f] = true,
+	['"'] = true,
+	['\\'] = true,
+	[0x7f ... 0xff] = true,
+};
+
+/* Goes over plain bytes, sixteen at a time. */
+static const char *skip_plain(const char *p, const char *end)
+{
+#ifdef __SSE2__
+	while (end - p >= 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		/* As signed bytes those from 0x80 up are less than a space too. */
+		__m128i special =
+			_mm_or_si128(_mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)),
+						  _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f))),
+				     _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+						  _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+		unsigned int bits = (unsigned int)_mm_movemask_epi8(special);
+
+		if (bits)
+			return p + __builtin_ctz(bits);
+		p += 16;
+	}
+#endif
+	while (p < end && !is_special[(unsigned char)*p])
+		p++;
+	return p;
+}
+
+static bool is_hex4(const char *p, const char *end)
+{
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		if (p + i >= end || !isxdigit((unsigned char)p[i]))
+			return false;
+	return true;
+}
+
+/* p: behind a backslash. Returns what is behind the escape; NULL: it is none. */
+static const char *skip_escape(const char *p, const char *end)
+{
+	if (p == end)
+		return NULL;
+	if (*p == 'u')
+		return is_hex4(p + 1, end) ? p + 5 : NULL;
+	return memchr("\"\\/bfnrt", *p, 8) ? p + 1 : NULL;
+}
+
+const char *json_token_string(const char *p, const char *end, struct json_token *token_r)
+{
+	bool is_escaped = false, is_multibyte = false;
+	const char *from;
+
+	if (p >= end || *p != '"')
+		return NULL;
+	from = ++p;
+	for (;;) {
+		p = skip_plain(p, end);
+		if (p == end)
+			return NULL;
+		if (*p == '"')
+			break;
+		if (*p == '\\') {
+			is_escaped = true;
+			p = skip_escape(p + 1, end);
+			if (!p)
+				return NULL;
+		} else if ((unsigned char)*p >= 0x80) {
+			is_multibyte = true;
+			p++;
+		} else {
+			return NULL;
+		}
+	}
+	*token_r = (struct json_token){ { from, (size_t)(p - from) }, JSON_STRING, is_escaped };
+	if (is_multibyte && !utf8_is_valid(token_r->raw))
+		return NULL;
+	return p + 1;
+}
+
+static const char *skip_digits(const char *p, const char *end)
+{
+	const char *from = p;
+
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	return p == from ? NULL : p;
+}
+
+/* RFC 8259 section 6. */
+static const char *skip_number(const char *p, const char *end)
+{
+	if (p < end && *p == '-')
+		p++;
+	if (p < end && *p == '0')
+		p++;
+	else
+		p = skip_digits(p, end);
+	if (p && p < end && *p == '.')
+		p = skip_digits(p + 1, end);
+	if (p && p < end && (*p == 'e' || *p == 'E')) {
+		p++;
+		if (p < end && (*p == '+' || *p == '-'))
+			p++;
+		p = skip_digits(p, end);
+	}
+	return p;
+}
+
+static const char *read_word(const char *p, const char *end, struct json_token *token_r)
+{
+	static const struct {
+		struct str word;
+		enum json_type type;
+	} words[] = { { { "true", 4 }, JSON_BOOL },
+		      { { "false", 5 }, JSON_BOOL },
+		      { { "null", 4 }, JSON_NULL } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (!str_starts_with((struct str){ p, (size_t)(end - p) }, words[i].word))
+			continue;
+		*token_r = (struct json_token){ { p, words[i].word.n }, words[i].type, false };
+		return p + words[i].word.n;
+	}
+	return NULL;
+}
+
+static const char *read_number(const char *p, const char *end, struct json_token *token_r)
+{
+	const char *stop = skip_number(p, end);
+
+	if (stop)
+		*token_r = (struct json_token){ { p, (size_t)(stop - p) }, JSON_NUMBER, false };
+	return stop;
+}
+
+const char *json_token_next(const char *p, const char *end, char close, bool is_first,
+			    bool *closed_r)
+{
+	*closed_r = p < end && *p == close;
+	if (*closed_r)
+		return p + 1;
+	if (is_first)
+		return p;
+	return p < end && *p == ',' ? p + 1 : NULL;
+}
+
+const char *json_token_name(const char *p, const char *end, struct json_token *name_r)
+{
+	p = json_token_string(p, end, name_r);
+	return p && p < end && *p == ':' ? p + 1 : NULL;
+}
+
+static const char *read_value(const char *p, const char *end, unsigned int depth,
+			      struct json_token *token_r);
+
+/* p: the opening bracket. */
+static const char *read_container(const char *p, const char *end, unsigned int depth,
+				  struct json_token *token_r)
+{
+	const char *from = p, close = *p == '{' ? '}' : ']';
+	bool closed, is_first = true;
+	struct json_token part;
+
+	if (depth == JSON_MAX_DEPTH)
+		return NULL;
+	for (p++;; is_first = false) {
+		p = json_token_next(p, end, close, is_first, &closed);
+		if (p && closed)
+			break;
+		if (p && close == '}')
+			p = json_token_name(p, end, &part);
+		if (p)
+			p = read_value(p, end, depth + 1, &part);
+		if (!p)
+			return NULL;
+	}
+	*token_r = (struct json_token){ { from, (size_t)(p - from) },
+					*from == '{' ? JSON_OBJECT : JSON_ARRAY,
+					false };
+	return p;
+}
+
+static const char *read_value(const char *p, const char *end, unsigned int depth,
+			      struct json_token *token_r)
+{
+	if (p >= end)
+		return NULL;
+	switch (*p) {
+	case '"':
+		return json_token_string(p, end, token_r);
+	case '{':
+	case '[':
+		return read_container(p, end, depth, token_r);
+	case 't':
+	case 'f':
+	case 'n':
+		return read_word(p, end, token_r);
+	}
+	return read_number(p, end, token_r);
+}
+
+const char *json_token_read(const char *p, const char *end, struct json_token *token_r)
+{
+	return read_value(p, end, 0, token_r);
+}
