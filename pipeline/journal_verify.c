@@ -266,6 +266,15 @@ static void note_end(struct verify *v, enum journal_scan_result result)
 					      : JOURNAL_END_OPEN;
 }
 
+/* Dropped since the segments were listed, and all that is older with it? */
+static bool retention_was_faster(const struct verify *v, uint64_t first_seq)
+{
+	struct journal_neighbours near;
+
+	return journal_directory_neighbours(v->directory_fd, first_seq, &near) == 0 &&
+	       near.oldest > first_seq;
+}
+
 static int verify_segment(struct verify *v, uint64_t first_seq)
 {
 	const struct journal_segment_header *header = &v->scan.header;
@@ -274,8 +283,10 @@ static int verify_segment(struct verify *v, uint64_t first_seq)
 	int err;
 
 	err = journal_scan_open(&v->scan, v->directory_fd, first_seq);
-	if (err == -ENOENT && v->first_number == 0)
-		return 0; /* retention was faster */
+	if (err == -ENOENT && (v->first_number == 0 || retention_was_faster(v, first_seq))) {
+		v->prev.number = 0;
+		return 0;
+	}
 	if (err == -EBADMSG || err == -ELOOP || err == -ENOENT) {
 		bad(v, first_seq, 0,
 		    err == -ENOENT ? "gone"

@@ -4,7 +4,9 @@
  *
  * The first byte of the input says what is made of the rest: bit 0 puts a sound segment header in
  * front, bit 1 makes every batch header's and record's CRC right, so that the parsers behind the
- * checksums are reached; bit 2 seals on. */
+ * checksums are reached; bit 2 seals on; bit 3 makes the segment the second in its file: the second
+ * byte says how many of the batches are its own, an edge follows them, and the rest are the first
+ * one's. */
 #include "base/errmsg.h"
 #include "pipeline/journal.h"
 #include "pipeline/journal_format.h"
@@ -13,6 +15,7 @@
 #include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,7 +28,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum mode { WITH_HEADER = 1, REPAIRED = 2, SEALED = 4 };
+enum mode { WITH_HEADER = 1, REPAIRED = 2, SEALED = 4, REUSED = 8 };
 
 static char directory[] = "/dev/shm/weir-fuzz-XXXXXX";
 static uint8_t segment[JOURNAL_HEADER_BYTES + MAX_BYTES];
@@ -47,15 +50,15 @@ static void remove_directory(void)
 	(void)rmdir(directory);
 }
 
-static size_t put_header(uint8_t *out, bool sealed)
+static size_t put_header(uint8_t *out, uint64_t number, bool sealed)
 {
 	struct journal_segment_header header = {
 		.magic = JOURNAL_SEGMENT_MAGIC,
 		.version = JOURNAL_VERSION,
 		.boot_id = "",
-		.number = 1,
+		.number = number,
 		.first_seq = 1,
-		.oldest_number = 1,
+		.oldest_number = number,
 		.seal = sealed ? JOURNAL_SEAL_AES256_GMAC : JOURNAL_SEAL_NONE,
 	};
 
@@ -81,26 +84,32 @@ static bool records_fit(const uint8_t *batch, const struct journal_batch_header 
 	return true;
 }
 
-/* Makes what could be batches, one behind the other, sound. */
-static void repair(uint8_t *bytes, size_t n)
+/* Makes what could be batches, one behind the other, sound. The first `own` of them are of that
+ * segment, with an edge behind them when others follow. */
+static void repair(uint8_t *bytes, size_t n, uint64_t number, unsigned int own)
 {
 	struct journal_batch_header header;
+	size_t edge_at = 0;
 
 	for (size_t at = 0; n - at >= JOURNAL_BATCH_OVERHEAD;) {
 		memcpy(&header, bytes + at, sizeof(header));
 		header.magic = JOURNAL_BATCH_MAGIC;
 		header.length = (uint32_t)(JOURNAL_BATCH_OVERHEAD + header.length % 2048);
 		header.count %= 8;
-		header.number = 1;
+		header.number = own > 0 ? number : 1;
 		if (header.length > n - at)
-			return;
+			break;
 		memcpy(bytes + at, &header, sizeof(header));
 		if (records_fit(bytes + at, &header)) {
 			journal_batch_finish(bytes + at);
 			journal_batch_finish_trailer(bytes + at, NULL);
 		}
 		at += header.length;
+		if (own > 0 && --own == 0)
+			edge_at = at;
 	}
+	if (number > 1 && own == 0 && n - edge_at >= sizeof(struct journal_edge))
+		journal_edge_write(bytes + edge_at, number, JOURNAL_HEADER_BYTES + edge_at);
 }
 
 /* Reads to the end; the last number. */
@@ -166,6 +175,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct journal_verdict verdict;
 	struct errmsg em;
 	char path[64];
+	unsigned int own = UINT_MAX;
+	uint64_t number = 1;
 	size_t n = 0;
 	int fd, mode;
 
@@ -178,11 +189,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	mode = *data++;
 	size--;
+	if (mode & REUSED && size > 0) {
+		number = 2;
+		own = *data++;
+		size--;
+	}
 	if (mode & WITH_HEADER)
-		n = put_header(segment, mode & SEALED);
+		n = put_header(segment, number, mode & SEALED);
 	memcpy(segment + n, data, size);
 	if (mode & REPAIRED)
-		repair(segment + n, size);
+		repair(segment + n, size, number, own);
 	snprintf(path, sizeof(path), "%s/%020d.weir", directory, 1);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	assert(fd >= 0 && write(fd, segment, n + size) == (ssize_t)(n + size));
