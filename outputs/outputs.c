@@ -1,9 +1,9 @@
 #include "outputs/output.h"
 
-extern const struct output_type output_stdout, output_file, output_null, output_fault;
+extern const struct output_type output_stdout, output_file, output_null, output_fault, output_http;
 
 const struct output_type *const output_types[] = {
-	&output_stdout, &output_file, &output_null, &output_fault, NULL,
+	&output_stdout, &output_file, &output_null, &output_fault, &output_http, NULL,
 };
 
 const struct output_type *output_type_by_name(const char *name)
