@@ -6,6 +6,7 @@
  * process that starts, executes or ends meanwhile is told of once, either here or in the ring.
  * Kernel threads are told of too, marked, so that a parent or an owner has a name; they get no
  * entry and have no events.
+ * The other two are for later, when records of starts and ends were lost (collector/rescan.h).
  * Cost: 3 microseconds per process, once. */
 #include "bpf/emit.h"
 #include "bpf/image.h"
@@ -97,6 +98,18 @@ static __always_inline long snapshot_tell(struct scratch *scratch, struct seq_fi
 	return bpf_seq_write(seq, record, size);
 }
 
+static __always_inline void snapshot_begin(struct event_exec *record, struct task_struct *task,
+					   __u64 start_ns, const struct event_process_key *parent)
+{
+	image_begin(record);
+	emit_header(&record->header, EVENT_TASK, 0, bpf_ktime_get_boot_ns(), task->pid);
+	record->header.process.start_ns = start_ns;
+	record->header.process.pid = task->tgid;
+	record->parent = *parent;
+	if (snapshot_in_init_tree(task))
+		record->facts |= EXEC_IN_INIT_TREE;
+}
+
 static __always_inline void snapshot_task(struct scratch *scratch, struct seq_file *seq,
 					  struct task_struct *task)
 {
@@ -105,15 +118,9 @@ static __always_inline void snapshot_task(struct scratch *scratch, struct seq_fi
 
 	fresh.start_ns = task->start_boottime;
 	task_parent_key(&fresh.parent, task);
-	image_begin(record);
-	emit_header(&record->header, EVENT_TASK, 0, bpf_ktime_get_boot_ns(), task->pid);
-	record->header.process.start_ns = fresh.start_ns;
-	record->header.process.pid = task->tgid;
-	record->parent = fresh.parent;
-	if (snapshot_in_init_tree(task)) {
-		record->facts |= EXEC_IN_INIT_TREE;
+	snapshot_begin(record, task, fresh.start_ns, &fresh.parent);
+	if (record->facts & EXEC_IN_INIT_TREE)
 		fresh.flags |= TASK_IN_INIT_TREE;
-	}
 	if (!task_is_kernel(task) && !snapshot_remember(task, &fresh))
 		return;
 	if (snapshot_tell(scratch, seq, task))
@@ -122,20 +129,81 @@ static __always_inline void snapshot_task(struct scratch *scratch, struct seq_fi
 	snapshot_settle(task);
 }
 
+/* The same of a process whose start may have been told already, and lost. */
+static __always_inline void snapshot_task_again(struct scratch *scratch, struct seq_file *seq,
+						struct task_struct *task)
+{
+	struct task_entry *entry = task_entry(task->tgid);
+	struct event_process_key parent, key;
+
+	task_key(&key, task);
+	if (entry)
+		parent = entry->parent;
+	else
+		task_parent_key(&parent, task);
+	snapshot_begin(&scratch->record, task, key.start_ns, &parent);
+	scratch->record.facts |= EXEC_NO_FORK_SEEN;
+	snapshot_tell(scratch, seq, task);
+}
+
+static __always_inline bool snapshot_is_process(struct task_struct *task)
+{
+	return task && task->pid == task->tgid && task->signal->live.counter != 0;
+}
+
+/* The iterators' slot; only one of them runs at a time. */
+static __always_inline struct scratch *snapshot_scratch(void)
+{
+	struct scratch *scratch = scratch_get(snapshot_slot);
+
+	if (!scratch)
+		emit_count(EVENT_TASK, FATE_SCRATCH_BUSY);
+	return scratch;
+}
+
 SEC("iter/task")
 int weir_snapshot(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct scratch *scratch;
 
-	if (!task || task->pid != task->tgid || task->signal->live.counter == 0)
+	if (!snapshot_is_process(task))
 		return 0;
-	scratch = scratch_get(snapshot_slot);
-	if (!scratch) {
-		emit_count(EVENT_TASK, FATE_SCRATCH_BUSY);
+	scratch = snapshot_scratch();
+	if (!scratch)
 		return 0;
-	}
 	snapshot_task(scratch, ctx->meta->seq, task);
+	scratch_put(scratch);
+	return 0;
+}
+
+/* After a loss, when the ring is empty: the keys of all that runs, kernel threads included. */
+SEC("iter/task")
+int weir_living(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct event_process_key key;
+
+	if (!snapshot_is_process(task))
+		return 0;
+	task_key(&key, task);
+	bpf_seq_write(ctx->meta->seq, &key, sizeof(key));
+	return 0;
+}
+
+/* And a record of each, of which user space takes those that it has not heard of. */
+SEC("iter/task")
+int weir_again(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct scratch *scratch;
+
+	if (!snapshot_is_process(task))
+		return 0;
+	scratch = snapshot_scratch();
+	if (!scratch)
+		return 0;
+	snapshot_task_again(scratch, ctx->meta->seq, task);
 	scratch_put(scratch);
 	return 0;
 }

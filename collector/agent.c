@@ -167,7 +167,7 @@ static void measure_processes(struct agent *agent)
 	metric_set(&collector->process_lookups_missed, stats.missed);
 }
 
-static void measure_kernel(struct agent *agent)
+static struct sensor_counters measure_kernel(struct agent *agent)
 {
 	struct metrics_collector *collector = &agent->board->collector;
 	struct sensor_counters counters;
@@ -177,6 +177,7 @@ static void measure_kernel(struct agent *agent)
 	metric_set(&collector->ring_bytes, counters.ring_bytes);
 	if (counters.ring_used_bytes > metric_get(&collector->ring_used_max_bytes))
 		metric_set(&collector->ring_used_max_bytes, counters.ring_used_bytes);
+	return counters;
 }
 
 static uint64_t total_journaled(const struct metrics_collector *collector)
@@ -191,11 +192,14 @@ static uint64_t total_journaled(const struct metrics_collector *collector)
 static void on_tick(evutil_socket_t fd, short what, void *ctx)
 {
 	struct agent *agent = ctx;
+	struct sensor_counters counters;
 	uint64_t total;
 
 	(void)fd;
 	(void)what;
-	measure_kernel(agent);
+	counters = measure_kernel(agent);
+	rescan_tick(agent->rescan, &counters,
+		    !journal_is_blocked(agent->journal) && !drain_once(agent));
 	pipeline_tick(agent->pipeline, false);
 	process_table_tick(agent->table);
 	journal_set_low_cursor(agent->journal, low_cursor(&agent->board->forwarder));
@@ -363,7 +367,11 @@ static int open_pipeline(struct agent *agent, struct errmsg *em)
 	if (agent->table)
 		agent->ingest = ingest_create(&ingest, &agent->clock, agent->table, agent->pipeline,
 					      &agent->board->collector);
-	if (!agent->ingest) {
+	if (agent->ingest)
+		agent->rescan = rescan_create(agent->sensor, agent->table, &agent->clock,
+					      &agent->board->collector, ingest_record,
+					      agent->ingest);
+	if (!agent->rescan) {
 		errmsg_set(em, "out of memory");
 		return -ENOMEM;
 	}
@@ -545,6 +553,7 @@ static void agent_stop(struct agent *agent)
 static void agent_free(struct agent *agent)
 {
 	control_close(&agent->control);
+	rescan_free(&agent->rescan);
 	ingest_free(&agent->ingest);
 	process_table_free(&agent->table);
 	pipeline_free(&agent->pipeline);

@@ -8,6 +8,7 @@
 #include "collector/host.h"
 #include "collector/ingest.h"
 #include "collector/process_table.h"
+#include "collector/rescan.h"
 #include "collector/sensor.h"
 #include "collector/supervisor.h"
 #include "config/settings.h"
@@ -39,6 +40,7 @@ struct agent {
 	struct pipeline *pipeline;
 	struct process_table *table;
 	struct ingest *ingest;
+	struct rescan *rescan;
 	struct supervisor *supervisor;
 	struct control *control;
 

@@ -1,6 +1,7 @@
 add_library(weir_process STATIC
 	ingest.c
-	process_table.c)
+	process_table.c
+	rescan.c)
 # record_decode() and pipeline_*(): unit tests link stand-ins or the parts themselves. The stages
 # come first, since they call weir_event too.
 foreach(part weir_sensor weir_stages)

@@ -37,7 +37,7 @@ struct process_table {
 	uint64_t mask;
 	struct process_queue lists[PROCESS_LISTS];
 	struct memory_account account;
-	uint64_t evictions, missed;
+	uint64_t evictions, evicted_running, missed;
 	struct expectation expected[EXPECT_STEPS]; /* the newest first */
 };
 
@@ -361,6 +361,7 @@ static void evict(struct process_table *table, const struct process *keep)
 		if (!victim || victim == keep)
 			return;
 		table->evictions++;
+		table->evicted_running += victim->list == PROCESS_LIVE;
 		expect_followers(victim);
 		leave(table, victim, is_over_bytes(table));
 	}
@@ -566,6 +567,27 @@ void process_table_exit(struct process_table *table, struct process *process)
 		stop_running(table, process);
 }
 
+bool process_table_has(const struct process_table *table, struct process_key key)
+{
+	return lookup(table, key) != NULL;
+}
+
+size_t process_table_sweep(struct process_table *table,
+			   bool (*lives)(void *ctx, struct process_key key), void *ctx)
+{
+	struct process *process = table->lists[PROCESS_LIVE].head, *next;
+	size_t n = 0;
+
+	for (; process; process = next) {
+		next = process->lru_next;
+		if (lives(ctx, process->key))
+			continue;
+		stop_running(table, process);
+		n++;
+	}
+	return n;
+}
+
 void process_table_tick(struct process_table *table)
 {
 	struct process_queue *lingering = &table->lists[PROCESS_LINGERING];
@@ -588,6 +610,7 @@ void process_table_stats(const struct process_table *table, struct process_table
 		.images = table->account.images,
 		.bytes = table->account.bytes,
 		.evictions = table->evictions,
+		.evicted_running = table->evicted_running,
 		.missed = table->missed,
 	};
 }

@@ -21,6 +21,8 @@
 #include "collector/record.h"
 #include "pipeline/pipeline.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct process_table;
@@ -37,9 +39,10 @@ struct process_table_settings {
 
 struct process_table_stats {
 	uint64_t entries, live;
-	uint64_t images, bytes; /* held in memory, in the table or not */
-	uint64_t evictions;	/* of entries that something might still have asked for */
-	uint64_t missed;	/* lookups that found nothing */
+	uint64_t images, bytes;	  /* held in memory, in the table or not */
+	uint64_t evictions;	  /* of entries that something might still have asked for */
+	uint64_t evicted_running; /* those of them that had not ended */
+	uint64_t missed;	  /* lookups that found nothing */
 };
 
 WARN_UNUSED struct process_table *process_table_create(
@@ -64,6 +67,12 @@ void process_table_expect(struct process_table *table, struct process_key key);
 struct process *process_table_unknown(struct process_table *table, struct process_key key);
 /* Its last thread is gone. */
 void process_table_exit(struct process_table *table, struct process *process);
+/* Is it in the table? Not counted, and not a use. */
+bool process_table_has(const struct process_table *table, struct process_key key);
+/* Ends those that run and of which `lives` says no; returns how many. One that it is wrong about,
+ * because its end is still to be told, is found all the same while it lingers. */
+size_t process_table_sweep(struct process_table *table,
+			   bool (*lives)(void *ctx, struct process_key key), void *ctx);
 /* Lets go what has lingered long enough; bounded work per call. */
 void process_table_tick(struct process_table *table);
 void process_table_stats(const struct process_table *table, struct process_table_stats *stats_r);

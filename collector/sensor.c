@@ -193,6 +193,8 @@ static void choose_programs(struct sensor *sensor)
 	if (programs->rodata->accept_is_traced)
 		bpf_program__set_autoload(sensor->accept, true);
 	bpf_program__set_autoattach(programs->progs.weir_snapshot, false);
+	bpf_program__set_autoattach(programs->progs.weir_living, false);
+	bpf_program__set_autoattach(programs->progs.weir_again, false);
 	bpf_program__set_autoattach(programs->progs.weir_sockets, false);
 	bpf_map__set_autocreate(programs->maps.sockets, sensor->tcp);
 	bpf_map__set_autocreate(programs->maps.slots, sensor->tcp);
@@ -320,13 +322,18 @@ static int attach_all(struct sensor *sensor, struct errmsg *em)
 	return err;
 }
 
-int sensor_start(struct sensor *sensor, sensor_record_fn fn, void *ctx, struct errmsg *em)
+static struct snapshot_settings snapshot_settings_of(const struct sensor *sensor)
 {
-	struct snapshot_settings snapshot = {
+	return (struct snapshot_settings){
 		.arguments_bytes = sensor->settings.arguments_bytes,
 		.environment_bytes = sensor->settings.environment_bytes,
 		.tasks_fd = bpf_map__fd(sensor->programs->maps.tasks),
 	};
+}
+
+int sensor_start(struct sensor *sensor, sensor_record_fn fn, void *ctx, struct errmsg *em)
+{
+	struct snapshot_settings snapshot = snapshot_settings_of(sensor);
 	int err;
 
 	libbpf_begin();
@@ -338,6 +345,23 @@ int sensor_start(struct sensor *sensor, sensor_record_fn fn, void *ctx, struct e
 	if (err)
 		sensor_stop(sensor);
 	return err;
+}
+
+int sensor_living(struct sensor *sensor, struct buf *keys, struct errmsg *em)
+{
+	libbpf_begin();
+	return snapshot_keys(sensor->programs->progs.weir_living, keys, em);
+}
+
+int sensor_tell_again(struct sensor *sensor, sensor_wanted_fn wanted, sensor_record_fn fn,
+		      void *ctx, struct errmsg *em)
+{
+	struct snapshot_settings snapshot = snapshot_settings_of(sensor);
+
+	snapshot.wanted = wanted;
+	snapshot.wanted_ctx = ctx;
+	libbpf_begin();
+	return snapshot_tasks(&snapshot, sensor->programs->progs.weir_again, fn, ctx, em);
 }
 
 size_t sensor_drain(struct sensor *sensor, size_t max_records, sensor_record_fn fn, void *ctx)

@@ -3,6 +3,7 @@
  * kernel's counters. Privileged; one per collector; loop thread only. */
 #pragma once
 
+#include "base/buf.h"
 #include "base/compiler.h"
 #include "base/errmsg.h"
 #include "bpf/event.h"
@@ -35,6 +36,9 @@ struct sensor;
 /* Called for each record; the bytes are borrowed for the call and not yet validated. */
 typedef void (*sensor_record_fn)(void *ctx, const void *record, size_t bytes);
 
+/* Is a record of that process wanted? */
+typedef bool (*sensor_wanted_fn)(void *ctx, const struct event_process_key *key);
+
 /* Loads and verifies; nothing is attached yet. em names the program or map at fault and what
  * would help. */
 WARN_UNUSED int sensor_open(const struct sensor_settings *settings,
@@ -45,6 +49,13 @@ WARN_UNUSED int sensor_open(const struct sensor_settings *settings,
  * Nothing that starts meanwhile is missed or doubled: its records wait in the ring. */
 WARN_UNUSED int sensor_start(struct sensor *sensor, sensor_record_fn fn, void *ctx,
 			     struct errmsg *em);
+/* For when records were lost: appends the key of every process that runs now, kernel threads
+ * included, to keys (struct event_process_key). 0 or negative errno. */
+WARN_UNUSED int sensor_living(struct sensor *sensor, struct buf *keys, struct errmsg *em);
+/* Then: gives fn those of them that are wanted, as sensor_start() does; marked EXEC_NO_FORK_SEEN.
+ */
+WARN_UNUSED int sensor_tell_again(struct sensor *sensor, sensor_wanted_fn wanted,
+				  sensor_record_fn fn, void *ctx, struct errmsg *em);
 /* Gives at most max_records waiting records to fn; returns how many it gave. */
 size_t sensor_drain(struct sensor *sensor, size_t max_records, sensor_record_fn fn, void *ctx);
 /* See ring_look_ahead(). */

@@ -1,6 +1,5 @@
 #include "collector/snapshot.h"
 
-#include "base/buf.h"
 #include "base/clock.h"
 
 #include <bpf/bpf.h>
@@ -63,6 +62,11 @@ static int iterator_read(const struct bpf_program *iterator, struct buf *out, st
 	close(fd);
 	bpf_link__destroy(link);
 	return err;
+}
+
+int snapshot_keys(const struct bpf_program *iterator, struct buf *keys, struct errmsg *em)
+{
+	return iterator_read(iterator, keys, em);
 }
 
 int snapshot_run(const struct bpf_program *iterator, struct errmsg *em)
@@ -326,7 +330,9 @@ int snapshot_tasks(const struct snapshot_settings *settings, const struct bpf_pr
 	}
 	buf_free(&all);
 	for (ssize_t i = 0; i < n; i++)
-		give(settings, records[i], &one, fn, ctx);
+		if (!settings->wanted ||
+		    settings->wanted(settings->wanted_ctx, &records[i]->header.process))
+			give(settings, records[i], &one, fn, ctx);
 out:
 	free(records);
 	buf_free(&all);

@@ -72,6 +72,9 @@ static void write_kernel_side(const struct metrics_collector *collector, struct 
 	write_metric(out, "bytes", &collector->process_bytes);
 	write_metric(out, "evictions", &collector->process_evictions);
 	write_metric(out, "lookups_missed", &collector->process_lookups_missed);
+	write_metric(out, "rescans", &collector->process_rescans);
+	write_metric(out, "gone", &collector->processes_gone);
+	write_metric(out, "found", &collector->processes_found);
 	buf_putc(out, '}');
 }
 

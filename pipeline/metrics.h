@@ -39,6 +39,7 @@ struct metrics_collector {
 	metric_t ring_used_max_bytes, ring_drains, ring_records;
 	metric_t processes, process_bytes, process_evictions, process_lookups_missed,
 		process_images;
+	metric_t process_rescans, processes_gone, processes_found;
 	metric_t task_map_full, task_map_busy, socket_unknown;
 	metric_t redaction_replaced, redaction_failed;
 	metric_t forwarder_starts;

@@ -281,6 +281,13 @@ static const struct family families[] = {
 	{ NULL, "weir_process_lookups_missed_total", COUNTER, &value,
 	  COLLECTOR(process_lookups_missed),
 	  "Lookups that found no process; the event then says that its process is not known." },
+	{ NULL, "weir_process_rescans_total", COUNTER, &value, COLLECTOR(process_rescans),
+	  "Times that the table was compared with what runs, after records of starts or ends were "
+	  "lost." },
+	{ NULL, "weir_processes_gone_total", COUNTER, &value, COLLECTOR(processes_gone),
+	  "Processes that such a comparison showed to have ended." },
+	{ NULL, "weir_processes_found_total", COUNTER, &value, COLLECTOR(processes_found),
+	  "Processes that such a comparison showed to run, and that were not known." },
 
 	{ "Redaction", "weir_redaction_replaced_total", COUNTER, &value,
 	  COLLECTOR(redaction_replaced), "Pieces of text that a redaction rule replaced." },

@@ -9,6 +9,8 @@ weir_unit_test(process_table LIBS weir_process SOURCES ${fake_redaction})
 # With the real decoder, and a pipeline that writes down what it is given.
 weir_unit_test(ingest LIBS weir_process
 	SOURCES ${fake_redaction} ${PROJECT_SOURCE_DIR}/collector/record.c)
+# The kernel side is the test's own.
+weir_unit_test(rescan LIBS weir_process SOURCES ${fake_redaction})
 
 if(TARGET weir_redaction)
 	add_executable(bench_pipeline bench/bench_pipeline.c)
