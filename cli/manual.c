@@ -3,6 +3,7 @@
 #include "cli/verb.h"
 
 #include "config/settings.h"
+#include "outputs/format.h"
 #include "outputs/output_settings.h"
 #include "pipeline/event_manual.h"
 #include "pipeline/metrics.h"
@@ -61,6 +62,7 @@ static const struct {
 	{ "configuration", write_configuration },
 	{ "metrics", metrics_write_manual },
 	{ "events", events_write_manual },
+	{ "formats", formats_write_manual },
 };
 
 static enum exit_code run_manual(const struct verb *verb, int argc, char **argv)
@@ -75,14 +77,15 @@ static enum exit_code run_manual(const struct verb *verb, int argc, char **argv)
 		manuals[i].write(&out);
 		return verb_print(verb, &out, EXIT_OK);
 	}
-	verb_complain(verb, "no manual '%s'; there are configuration, metrics and events", argv[0]);
+	verb_complain(verb, "no manual '%s'; there are configuration, metrics, events and formats",
+		      argv[0]);
 	return EXIT_USAGE;
 }
 
 const struct verb verb_manual = {
 	.name = "manual",
 	.summary = "write a reference of docs/",
-	.usage = "configuration|metrics|events",
+	.usage = "configuration|metrics|events|formats",
 	.about = "Prints the reference in Markdown, from the tables in the code.",
 	.examples = "  weir manual configuration > docs/configuration.md\n",
 	.hidden = true,

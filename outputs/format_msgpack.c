@@ -48,16 +48,29 @@ static void put_u64(struct buf *out, unsigned int tag, uint64_t v)
 	buf_put(out, bytes, sizeof(bytes));
 }
 
-static void put_string_header(struct buf *out, size_t n)
+/* The header of a string in front of its text; at: room for five bytes. */
+static size_t string_header(char *at, size_t n)
 {
-	if (n < 32)
-		buf_putc(out, (char)(0xa0 | n));
-	else if (n <= UINT8_MAX)
-		put_u8(out, 0xd9, (unsigned int)n);
-	else if (n <= UINT16_MAX)
-		put_u16(out, 0xda, (unsigned int)n);
-	else
-		put_u32(out, 0xdb, (uint32_t)n);
+	const uint16_t be16 = htobe16((uint16_t)n);
+	const uint32_t be32 = htobe32((uint32_t)n);
+
+	if (n < 32) {
+		at[0] = (char)(0xa0 | n);
+		return 1;
+	}
+	if (n <= UINT8_MAX) {
+		at[0] = (char)0xd9;
+		at[1] = (char)n;
+		return 2;
+	}
+	if (n <= UINT16_MAX) {
+		at[0] = (char)0xda;
+		memcpy(at + 1, &be16, sizeof(be16));
+		return 3;
+	}
+	at[0] = (char)0xdb;
+	memcpy(at + 1, &be32, sizeof(be32));
+	return 5;
 }
 
 /* How long the text is, is known when it is there; the header is that of the longest it can be. */
@@ -87,12 +100,17 @@ static void put_escaped_string(struct buf *out, struct str raw)
 
 static void put_string(struct buf *out, const struct json_token *token)
 {
+	size_t header;
+
 	if (token->is_escaped) {
 		put_escaped_string(out, token->raw);
 		return;
 	}
-	put_string_header(out, token->raw.n);
-	buf_puts(out, token->raw);
+	if (!buf_reserve(out, token->raw.n + 5))
+		return;
+	header = string_header(out->p + out->len, token->raw.n);
+	memcpy(out->p + out->len + header, token->raw.p, token->raw.n);
+	out->len += header + token->raw.n;
 }
 
 static void put_unsigned(struct buf *out, uint64_t v)

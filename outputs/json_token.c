@@ -5,10 +5,6 @@
 #include <ctype.h>
 #include <string.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 /* What ends a run of plain bytes in a string: quote, backslash, control character, multi-byte. */
 static const bool is_special[256] = {
 	[0x00 ... 0x1f] = true,
@@ -23,13 +19,7 @@ static const char *skip_plain(const char *p, const char *end)
 #ifdef __SSE2__
 	while (end - p >= 16) {
 		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		/* As signed bytes those from 0x80 up are less than a space too. */
-		__m128i special =
-			_mm_or_si128(_mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)),
-						  _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f))),
-				     _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
-						  _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
-		unsigned int bits = (unsigned int)_mm_movemask_epi8(special);
+		unsigned int bits = json_token_special(v);
 
 		if (bits)
 			return p + __builtin_ctz(bits);
@@ -61,7 +51,7 @@ static const char *skip_escape(const char *p, const char *end)
 	return memchr("\"\\/bfnrt", *p, 8) ? p + 1 : NULL;
 }
 
-const char *json_token_string(const char *p, const char *end, struct json_token *token_r)
+const char *json_token_read_string(const char *p, const char *end, struct json_token *token_r)
 {
 	bool is_escaped = false, is_multibyte = false;
 	const char *from;
@@ -149,23 +139,6 @@ static const char *read_number(const char *p, const char *end, struct json_token
 	return stop;
 }
 
-const char *json_token_next(const char *p, const char *end, char close, bool is_first,
-			    bool *closed_r)
-{
-	*closed_r = p < end && *p == close;
-	if (*closed_r)
-		return p + 1;
-	if (is_first)
-		return p;
-	return p < end && *p == ',' ? p + 1 : NULL;
-}
-
-const char *json_token_name(const char *p, const char *end, struct json_token *name_r)
-{
-	p = json_token_string(p, end, name_r);
-	return p && p < end && *p == ':' ? p + 1 : NULL;
-}
-
 static const char *read_value(const char *p, const char *end, unsigned int depth,
 			      struct json_token *token_r);
 
@@ -186,7 +159,8 @@ static const char *read_container(const char *p, const char *end, unsigned int d
 		if (p && close == '}')
 			p = json_token_name(p, end, &part);
 		if (p)
-			p = read_value(p, end, depth + 1, &part);
+			p = p < end && *p == '"' ? json_token_string(p, end, &part)
+						 : read_value(p, end, depth + 1, &part);
 		if (!p)
 			return NULL;
 	}
@@ -203,7 +177,7 @@ static const char *read_value(const char *p, const char *end, unsigned int depth
 		return NULL;
 	switch (*p) {
 	case '"':
-		return json_token_string(p, end, token_r);
+		return json_token_read_string(p, end, token_r);
 	case '{':
 	case '[':
 		return read_container(p, end, depth, token_r);
@@ -215,7 +189,7 @@ static const char *read_value(const char *p, const char *end, unsigned int depth
 	return read_number(p, end, token_r);
 }
 
-const char *json_token_read(const char *p, const char *end, struct json_token *token_r)
+const char *json_token_read_any(const char *p, const char *end, struct json_token *token_r)
 {
 	return read_value(p, end, 0, token_r);
 }

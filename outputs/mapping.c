@@ -2,6 +2,7 @@
 
 #include "outputs/mapping_internal.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -31,25 +32,44 @@ const struct mapping_style mapping_json_nested = {
 	.names = "visible ASCII characters but '\"' and '\\'",
 };
 
-/* The encoder writes members in the same order each time, so the search goes on behind the last
- * one found. */
-static const struct field_node *find_child(const struct field_node *node, struct str name,
-					   size_t *next)
+/* The first eight bytes of a name, zeros behind it. There is more text behind a name than itself,
+ * but for the last ones. */
+static uint64_t begin_of(struct str name, const char *end)
 {
-	size_t i, at = *next;
+	uint64_t begin = 0;
 
-	for (i = 0; i < node->count; i++, at++) {
-		const struct field_node *child;
-
-		if (at >= node->count)
-			at = 0;
-		child = &node->children[at];
-		if (child->name_bytes == name.n && memcmp(child->name, name.p, name.n) == 0) {
-			*next = at + 1;
-			return child;
-		}
+	if (end - name.p < 8) {
+		memcpy(&begin, name.p, name.n);
+		return begin;
 	}
+	memcpy(&begin, name.p, 8);
+	return name.n < 8 ? le64toh(begin) & ((1ull << 8 * name.n) - 1) : le64toh(begin);
+}
+
+static bool is_child(const struct field_node *child, struct str name, uint64_t begin)
+{
+	return child->name_bytes == name.n && child->begin == begin &&
+	       (name.n <= 8 || memcmp(child->name + 8, name.p + 8, name.n - 8) == 0);
+}
+
+/* The encoder writes members in the order in which the tree has them, so the search goes on behind
+ * the last one found. */
+static const struct field_node *find_child(const struct field_node *node, struct str name,
+					   const char *end, size_t *next)
+{
+	const uint64_t begin = begin_of(name, end);
+	size_t i;
+
+	for (i = *next; i < node->count; i++)
+		if (is_child(&node->children[i], name, begin))
+			goto found;
+	for (i = 0; i < *next; i++)
+		if (is_child(&node->children[i], name, begin))
+			goto found;
 	return NULL;
+found:
+	*next = i + 1;
+	return &node->children[i];
 }
 
 /* Reads the object at p and keeps what the node's tree names. Returns what is behind it. */
@@ -71,7 +91,7 @@ static const char *scan_object(struct mapping_run *run, const struct field_node 
 		p = json_token_name(p, end, &name);
 		if (!p)
 			return NULL;
-		child = find_child(node, name.raw, &next);
+		child = find_child(node, name.raw, end, &next);
 		if (child && child->count && p < end && *p == '{')
 			p = scan_object(run, child, p, end);
 		else if (child && child->field != MAPPING_NO_FIELD)
@@ -102,7 +122,7 @@ static bool scan_record(struct mapping_run *run, const struct mapping *mapping)
 		p = json_token_name(p, end, &name);
 		if (!p)
 			return false;
-		beside = find_child(&mapping->beside, name.raw, &next);
+		beside = find_child(&mapping->beside, name.raw, end, &next);
 		if (!has_event && str_equal(name.raw, kind)) {
 			p = scan_object(run, &mapping->event, p, end);
 			has_event = true;
@@ -110,7 +130,9 @@ static bool scan_record(struct mapping_run *run, const struct mapping *mapping)
 			p = scan_object(run, beside, p, end);
 		} else {
 			p = json_token_read(p, end,
-					    beside ? &run->values[beside->field] : &ignored);
+					    beside && beside->field != MAPPING_NO_FIELD
+						    ? &run->values[beside->field]
+						    : &ignored);
 		}
 		if (!p)
 			return false;
@@ -170,11 +192,10 @@ static enum event_case case_of(const struct mapping *mapping, const struct mappi
 	return EVENT_CASES;
 }
 
+/* Every step's text begins with the separator. */
 static void begin_field(struct mapping_run *run, struct str text)
 {
-	if (!run->is_first)
-		buf_putc(run->out, run->style->separator);
-	buf_puts(run->out, text);
+	buf_put(run->out, text.p + run->is_first, text.n - run->is_first);
 	run->is_first = false;
 }
 

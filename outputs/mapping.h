@@ -175,7 +175,3 @@ WARN_UNUSED int mapping_open(const struct schema *schema, const struct format_ch
 WARN_UNUSED int mapping_write(const struct mapping *mapping, const struct journal_record *record,
 			      struct buf *out);
 void mapping_close(struct mapping **mapping);
-
-/* For the manual. */
-const char *event_case_name(enum event_case of);
-void schema_write_manual(const struct schema *schema, struct buf *out);

@@ -5,7 +5,9 @@
 
 #include "base/json_write.h"
 #include "outputs/format_changes.h"
+#include "pipeline/event_manual.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -48,6 +50,14 @@ static int keep(struct mapping *mapping, struct str s, struct str *kept_r)
 
 /* ---- the members of the event that are taken ---- */
 
+static uint64_t begin_of(struct str name)
+{
+	uint64_t begin = 0;
+
+	memcpy(&begin, name.p, name.n < 8 ? name.n : 8);
+	return le64toh(begin);
+}
+
 static struct field_node *child_of(struct field_node *node, struct str name)
 {
 	struct field_node *grown;
@@ -64,6 +74,7 @@ static struct field_node *child_of(struct field_node *node, struct str name)
 	grown = &node->children[node->count];
 	*grown = (struct field_node){ .name = strndup(name.p, name.n),
 				      .name_bytes = name.n,
+				      .begin = begin_of(name),
 				      .field = MAPPING_NO_FIELD };
 	if (!grown->name)
 		return NULL;
@@ -99,6 +110,46 @@ static int take_member(struct mapping *mapping, struct str path, int *field_r)
 	}
 	*field_r = node->field;
 	return 0;
+}
+
+/* Enters the members that the manual has for the section, in its order, which is the encoder's. */
+static int enter_section(struct field_node *node, enum event_section section)
+{
+	size_t i;
+
+	for (i = 0; i < event_members_count; i++) {
+		const struct event_member *member = &event_members[i];
+
+		if (member->section == section && !strpbrk(member->path, ".[") &&
+		    !child_of(node, str_of(member->path)))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int enter_process(struct field_node *event, struct str name)
+{
+	struct field_node *node = child_of(event, name);
+
+	return node ? enter_section(node, SECTION_PROCESS) : -ENOMEM;
+}
+
+/* All that an event can have: then the search for a member seldom looks at more than one. */
+static int enter_members(struct mapping *mapping)
+{
+	static const enum event_section sections[] = { SECTION_EXEC, SECTION_EXIT, SECTION_TCP,
+						       SECTION_LOSS, SECTION_NOTICE };
+	struct field_node *weir;
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(sections) && !err; i++)
+		err = enter_section(&mapping->event, sections[i]);
+	err = err ?: enter_process(&mapping->event, STR("process"));
+	err = err ?: enter_process(&mapping->event, STR("parent"));
+	err = err ?: enter_section(&mapping->beside, SECTION_ENVELOPE);
+	weir = err ? NULL : child_of(&mapping->beside, STR("weir"));
+	return err ?: weir ? enter_section(weir, SECTION_WEIR) : -ENOMEM;
 }
 
 static int take_case_members(struct mapping *mapping)
@@ -402,6 +453,14 @@ static void put_constant(struct compiler *c, const struct target *target, struct
 	}
 }
 
+/* A step's text begins with the separator, which the first of an object leaves out. */
+static void begin_text(struct compiler *c, struct str name)
+{
+	buf_reset(&c->scratch);
+	buf_putc(&c->scratch, c->mapping->schema->style->separator);
+	put_name(c, name, &c->scratch);
+}
+
 static int add_step(struct compiler *c, struct step step, struct str text)
 {
 	struct program *program = c->program;
@@ -498,8 +557,7 @@ static int add_value(struct compiler *c, const struct target *target)
 		free(step.pieces);
 		return err;
 	}
-	buf_reset(&c->scratch);
-	put_name(c, target->name, &c->scratch);
+	begin_text(c, target->name);
 	return add_step(c, step, buf_str(&c->scratch));
 }
 
@@ -511,8 +569,7 @@ static int write_object(struct compiler *c, const struct target *target)
 
 	if (++c->depth == MAPPING_MAX_LEVELS)
 		return -E2BIG;
-	buf_reset(&c->scratch);
-	put_name(c, target->name, &c->scratch);
+	begin_text(c, target->name);
 	buf_putc(&c->scratch, '{');
 	err = add_step(c, (struct step){ .type = STEP_OPEN }, buf_str(&c->scratch));
 	if (!err)
@@ -530,8 +587,7 @@ static int write_steps(struct compiler *c, const struct target *parent)
 
 	for (part = parent->first; part && !err; part = part->next) {
 		if (is_constant(part)) {
-			if (c->constant.len)
-				buf_putc(&c->constant, c->mapping->schema->style->separator);
+			buf_putc(&c->constant, c->mapping->schema->style->separator);
 			put_constant(c, part, &c->constant);
 			continue;
 		}
@@ -571,8 +627,10 @@ int mapping_compile(struct mapping *mapping, const struct format_changes *change
 			      .constant = buf_growable(TEXTS_MAX_BYTES),
 			      .scratch = buf_growable(TEXTS_MAX_BYTES) };
 	enum event_case of;
-	int err = take_case_members(mapping);
+	int err = enter_members(mapping);
 
+	if (!err)
+		err = take_case_members(mapping);
 	if (!err)
 		err = check_changes(&c);
 	for (of = 0; of < EVENT_CASES && !err; of++)

@@ -14,7 +14,8 @@
 struct field_node {
 	char *name;
 	size_t name_bytes;
-	int field; /* number of its value in a run; MAPPING_NO_FIELD: only what is in it */
+	uint64_t begin; /* the first eight bytes of the name, zeros behind it */
+	int field;	/* number of its value in a run; MAPPING_NO_FIELD: only what is in it */
 	struct field_node *children;
 	size_t count;
 };

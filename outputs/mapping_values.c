@@ -33,9 +33,21 @@ static void put_quote(struct mapping_run *run)
 
 static void put_text(struct mapping_run *run, struct str raw, bool is_escaped)
 {
-	put_quote(run);
-	run->style->put(raw, is_escaped, run->out);
-	put_quote(run);
+	char *at;
+
+	if (run->style->put != mapping_put_json) {
+		put_quote(run);
+		run->style->put(raw, is_escaped, run->out);
+		put_quote(run);
+		return;
+	}
+	if (!buf_reserve(run->out, raw.n + 2))
+		return;
+	at = run->out->p + run->out->len;
+	at[0] = '"';
+	memcpy(at + 1, raw.p, raw.n);
+	at[raw.n + 1] = '"';
+	run->out->len += raw.n + 2;
 }
 
 static bool write_value(struct mapping_run *run, const struct step *step)

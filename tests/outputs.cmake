@@ -20,3 +20,5 @@ weir_fuzzer(json_scan LIBS ${OUTPUT_LIBS})
 
 add_executable(bench_outputs ${PROJECT_SOURCE_DIR}/tests/bench/bench_outputs.c)
 target_link_libraries(bench_outputs PRIVATE ${OUTPUT_LIBS} weir_journal)
+add_executable(bench_formats ${PROJECT_SOURCE_DIR}/tests/bench/bench_formats.c)
+target_link_libraries(bench_formats PRIVATE ${OUTPUT_LIBS})
