@@ -1,9 +1,11 @@
 #include "outputs/output.h"
 
-extern const struct output_type output_stdout, output_file, output_null, output_fault, output_http;
+extern const struct output_type output_stdout, output_file, output_null, output_fault, output_http,
+	output_kafka;
 
 const struct output_type *const output_types[] = {
-	&output_stdout, &output_file, &output_null, &output_fault, &output_http, NULL,
+	&output_stdout, &output_file,  &output_null, &output_fault,
+	&output_http,	&output_kafka, NULL,
 };
 
 const struct output_type *output_type_by_name(const char *name)
