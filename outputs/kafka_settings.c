@@ -59,7 +59,8 @@ const struct config_item kafka_items[] = {
 	{ .name = "brokers",
 	  .type = CONFIG_LIST,
 	  .offset = AT(brokers),
-	  .help = "HOST:PORT of some of the cluster's brokers; the others are learned from them." },
+	  .optional = true,
+	  .help = "Required: HOST:PORT of some of the cluster's brokers; the others are learned from them." },
 	{ .name = "topic",
 	  .type = CONFIG_STRING,
 	  .offset = AT(topic),
@@ -82,7 +83,7 @@ const struct config_item kafka_items[] = {
 	{ .name = "key",
 	  .type = CONFIG_STRING,
 	  .offset = AT(key),
-	  .value = "{node}",
+	  .value = "\"{node}\"",
 	  .help = "Key of a record, made like `topic`: events with the same key are in one "
 		  "partition, in order. {process.docker} keeps a container's together, "
 		  "{process.exec_id} a process's. Empty, or empty for an event: any partition." },
@@ -304,8 +305,8 @@ int kafka_settings_check(const struct config_node *cfg, const struct output_sett
 	int err;
 
 	if (settings->brokers.n == 0)
-		return config_error(config_node_get(cfg, "brokers"), em,
-				    "brokers needs at least one HOST:PORT");
+		return config_error(cfg, em,
+				    "brokers is required: it needs at least one HOST:PORT");
 	err = check_headers(cfg, &settings->headers, em);
 	if (!err)
 		err = check_topics(cfg, settings, em);
