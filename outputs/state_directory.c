@@ -1,5 +1,7 @@
 #include "outputs/state_directory.h"
 
+#include "base/directory.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -58,11 +60,33 @@ static int make(const char *path, bool *made_r, struct errmsg *em)
 	return 0;
 }
 
+/* Giving /tmp or /var/log away would break the host. */
+static int check_own(const char *path, struct errmsg *em)
+{
+	static const char *const own[] = { "lock", "*.cursor", "*.dead", NULL };
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return failed(em, "open", path);
+	err = directory_may_take(fd, own);
+	close(fd);
+	if (err == -ENOTEMPTY)
+		errmsg_set(em,
+			   "%s holds other files; the outputs' state needs a directory of its own "
+			   "(%s/weir, say)",
+			   path, path);
+	else if (err)
+		errmsg_set(em, "can't read %s: %s", path, strerror(-err));
+	return err;
+}
+
 int state_directory_make(const char *path, const struct sandbox_user *user, struct errmsg *em)
 {
 	bool made;
 	int err = make(path, &made, em);
 
+	if (!err && !made)
+		err = check_own(path, em);
 	return err ? err : give(path, user, em);
 }
 

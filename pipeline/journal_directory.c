@@ -1,5 +1,7 @@
 #include "pipeline/journal_directory.h"
 
+#include "base/directory.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +43,21 @@ static int directory_tighten(int fd, const char *path, gid_t reader_gid, struct 
 	return 0;
 }
 
+static int take_directory(int fd, const char *path, struct errmsg *em)
+{
+	static const char *const own[] = { LOCK_NAME, "state", "*" SEGMENT_EXT, NULL };
+	int err = directory_may_take(fd, own);
+
+	if (err == -ENOTEMPTY)
+		errmsg_set(em,
+			   "journal %s: the directory holds other files; the journal needs one of "
+			   "its own (%s/weir, say)",
+			   path, path);
+	else if (err)
+		errmsg_set(em, "journal %s: cannot read the directory: %s", path, strerror(-err));
+	return err;
+}
+
 int journal_directory_create(const char *path, gid_t reader_gid, struct errmsg *em)
 {
 	int fd, err;
@@ -53,7 +70,9 @@ int journal_directory_create(const char *path, gid_t reader_gid, struct errmsg *
 	fd = journal_directory_open(path, em);
 	if (fd < 0)
 		return fd;
-	err = directory_tighten(fd, path, reader_gid, em);
+	err = take_directory(fd, path, em);
+	if (!err)
+		err = directory_tighten(fd, path, reader_gid, em);
 	if (err < 0) {
 		close(fd);
 		return err;

@@ -601,6 +601,26 @@ static void test_the_state_directory_has_one_user(void **state)
 	close(fd);
 }
 
+static void test_a_directory_of_others_is_not_taken(void **state)
+{
+	struct fixture *f = *state;
+	struct errmsg em = { "" };
+	const char *above = f->state_dir;
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/somebodys", above);
+	assert_true(mkdir(above, 0755) == 0 || errno == EEXIST);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(state_directory_make(above, NULL, &em), -ENOTEMPTY);
+	assert_non_null(strstr(em.text, above));
+	assert_non_null(strstr(em.text, "directory of its own"));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(state_directory_make(above, NULL, &em), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -621,6 +641,7 @@ int main(void)
 		T(test_drained_means_up_to_what_was_told),
 		T(test_wrong_settings_end_at_once),
 		T(test_the_state_directory_has_one_user),
+		T(test_a_directory_of_others_is_not_taken),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

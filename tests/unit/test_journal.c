@@ -276,6 +276,29 @@ static void test_permissions(void **state)
 		assert_int_equal(st.st_gid, 12345);
 }
 
+/* As when somebody names /tmp: its mode must stay what it is. */
+static void test_a_directory_of_others_is_not_taken(void **state)
+{
+	struct fixture *f = *state;
+	struct journal *journal = NULL;
+	struct errmsg em = { "" };
+	char path[128];
+	int fd;
+
+	assert_int_equal(chmod(f->dir, 01777), 0);
+	snprintf(path, sizeof(path), "%s/somebody's", f->dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(journal_open(&f->settings, &f->clock, NULL, NULL, &journal, &em),
+			 -ENOTEMPTY);
+	assert_non_null(strstr(em.text, "one of its own"));
+	assert_int_equal(mode_of(f->dir, "."), 01777);
+	assert_int_equal(unlink(path), 0);
+	fixture_open(f);
+	assert_int_equal(mode_of(f->dir, "."), 0750);
+}
+
 static void test_not_a_directory(void **state)
 {
 	struct fixture *f = *state;
@@ -328,6 +351,7 @@ int main(void)
 		TEST(test_block_keeps_what_readers_need),
 		TEST(test_second_writer_is_refused),
 		TEST(test_permissions),
+		TEST(test_a_directory_of_others_is_not_taken),
 		TEST(test_not_a_directory),
 		TEST(test_memory_is_given_back),
 	};
