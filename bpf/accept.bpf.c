@@ -50,6 +50,10 @@ static __always_inline int accepted(const struct sock *sk)
 	if (!record)
 		return 0;
 	socket_describe(record, EVENT_ACCEPT, sk, socket_cookie(sk), bpf_ktime_get_boot_ns());
+	if (!record->sport) { /* the peer has reset it already */
+		socket_end(record, sk);
+		record->error = 0;
+	}
 	record->old_state = TCP_SYN_RECV;
 	record->new_state = TCP_ESTABLISHED;
 	task_key(&record->header.process, task);

@@ -314,7 +314,12 @@ struct list_head {
 	struct list_head *next;
 };
 
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+};
+
 struct tcp_sock {
+	struct inet_connection_sock inet_conn;
 	struct list_head tsorted_sent_queue;
 	__u64 bytes_received;
 	__u64 bytes_sent;

@@ -7,7 +7,7 @@
  *
  * Where: in a table of slots by the socket's address. Whose slot is taken gets storage on the
  * socket itself (5.11), which finds room always, but takes a microsecond to make and another to
- * free. */
+ * free; of a listener's the kernel makes a copy for each child. */
 #pragma once
 
 #include "bpf/emit.h"
@@ -52,15 +52,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct socket_slot);
 } slots SEC(".maps") __weak;
-
-/* Listening sockets, by address: a child is made as a copy of its listener and knows no more of it
- * (tcp.bpf.c). What finds no room here has storage, which the kernel copies for every child. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 2048);
-	__type(key, __u64);
-	__type(value, struct socket_state);
-} listeners SEC(".maps") __weak;
 
 /* Told from the socket's address, as a number. The verifier allows no arithmetic with a pointer but
  * taking the distance to another, so this is the distance to a thing that stays where it is. */
@@ -160,14 +151,6 @@ static __always_inline struct socket_state *socket_state_create(const struct soc
 	return socket_storage_create(sk, type);
 }
 
-static __always_inline struct socket_state *socket_listener(const struct sock *sk)
-{
-	__u64 key = (__u64)sk;
-	struct socket_state *state = bpf_map_lookup_elem(&listeners, &key);
-
-	return state ? state : socket_storage(sk);
-}
-
 /* The task owns it. */
 static __always_inline void socket_own(struct socket_state *state, struct task_struct *task,
 				       __u8 role)
@@ -210,25 +193,13 @@ static __always_inline void socket_addresses(struct event_tcp *record, const str
 
 /* Payload only. bytes_sent counts what went out, again for what was repeated; bytes_received counts
  * the sequence space that came in, of which the peer's FIN is one. */
-static __always_inline void socket_bytes(struct event_tcp *record, const struct sock *sk)
+static __always_inline void socket_bytes(struct event_tcp *record, const struct sock *sk,
+					 const struct tcp_sock *tcp)
 {
-	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock((void *)sk);
-
-	if (!tcp)
-		return;
 	record->bytes_sent = tcp->bytes_sent - tcp->bytes_retrans;
 	record->bytes_received = tcp->bytes_received;
 	if (sk->__sk_common.skc_flags & (1ul << SOCK_DONE_BIT))
 		record->bytes_received--;
-}
-
-/* At CLOSE the port has gone from skc_num already. */
-static __always_inline __u16 socket_port(const struct sock *sk)
-{
-	const struct inet_sock *inet = (const void *)sk;
-	__u16 port = sk->__sk_common.skc_num;
-
-	return port ? port : __builtin_bswap16(BPF_CORE_READ(inet, inet_sport));
 }
 
 /* Everything but header.process, owner_source, role and what only one type of event has. */
@@ -237,7 +208,7 @@ static __always_inline void socket_describe(struct event_tcp *record, enum event
 {
 	emit_header(&record->header, type, sizeof(*record), now, 0);
 	socket_addresses(record, sk);
-	record->sport = socket_port(sk);
+	record->sport = sk->__sk_common.skc_num;
 	record->dport = __builtin_bswap16(sk->__sk_common.skc_dport);
 	record->old_state = sk->__sk_common.skc_state;
 	record->new_state = sk->__sk_common.skc_state;
@@ -251,6 +222,18 @@ static __always_inline void socket_describe(struct event_tcp *record, enum event
 	record->bytes_received = 0;
 	record->uid = sk->sk_uid.val;
 	record->backlog = 0;
+}
+
+/* For a socket that closes: its error; and its port, which has gone from skc_num by then. */
+static __always_inline const struct tcp_sock *socket_end(struct event_tcp *record,
+							 const struct sock *sk)
+{
+	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock((void *)sk);
+
+	record->error = sk->sk_err;
+	if (tcp)
+		record->sport = __builtin_bswap16(tcp->inet_conn.icsk_inet.inet_sport);
+	return tcp;
 }
 
 static __always_inline void socket_attribute(struct event_tcp *record,

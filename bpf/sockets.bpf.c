@@ -10,21 +10,22 @@
 
 #include <bpf/bpf_tracing.h>
 
+/* Without the socket's lock a slot might be taken for one that has closed. A listener gets one all
+ * the same, for its children's sake: what closes then leaves its slot to the address's next. */
 static __always_inline void socket_found(const struct sock *sk, struct task_struct *task)
 {
-	struct socket_state listener = {}, *state;
-	__u64 key = (__u64)sk;
+	struct socket_state *state;
+	bool listens = sk->__sk_common.skc_state == TCP_LISTEN;
 
-	if (sk->__sk_common.skc_state == TCP_LISTEN) {
-		socket_own(&listener, task, SOCKET_ROLE_LISTENER);
-		if (map_update(&listeners, &key, &listener, BPF_NOEXIST) != -E2BIG)
-			return;
-	}
 	if (socket_state(sk, socket_cookie(sk)))
 		return;
-	state = socket_storage_create(sk, EVENT_TASK);
-	if (state)
-		socket_own(state, task, listener.role);
+	state = listens ? socket_state_create(sk, EVENT_TASK)
+			: socket_storage_create(sk, EVENT_TASK);
+	if (!state)
+		return;
+	socket_own(state, task, listens ? SOCKET_ROLE_LISTENER : SOCKET_ROLE_UNKNOWN);
+	state->began_ns = 0;
+	state->established_ns = 0;
 }
 
 SEC("iter/task_file")

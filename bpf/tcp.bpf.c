@@ -49,58 +49,59 @@ static __always_inline void tcp_connecting(const struct sock *sk)
 	state->established_ns = 0;
 }
 
-/* What the listener's children are to inherit. */
-static __always_inline void tcp_remember_listener(const struct sock *sk,
-						  struct socket_state *listener)
-{
-	struct socket_state *state;
-	__u64 key = (__u64)sk;
-
-	if (!map_update(&listeners, &key, listener, BPF_ANY))
-		return;
-	state = socket_storage_create(sk, EVENT_LISTEN);
-	if (state)
-		*state = *listener;
-}
-
 static __always_inline void tcp_listening(const struct sock *sk, int old_state)
 {
-	struct socket_state listener = {};
+	struct socket_state *state = socket_state_create(sk, EVENT_LISTEN), stateless = {};
 	struct event_tcp *record;
 
-	listener.began_ns = bpf_ktime_get_boot_ns();
-	socket_own(&listener, bpf_get_current_task_btf(), SOCKET_ROLE_LISTENER);
-	tcp_remember_listener(sk, &listener);
-	record = tcp_begin(EVENT_LISTEN, sk, socket_cookie(sk), listener.began_ns, old_state,
+	if (!state)
+		state = &stateless;
+	socket_own(state, bpf_get_current_task_btf(), SOCKET_ROLE_LISTENER);
+	state->began_ns = bpf_ktime_get_boot_ns();
+	state->established_ns = 0;
+	record = tcp_begin(EVENT_LISTEN, sk, socket_cookie(sk), state->began_ns, old_state,
 			   TCP_LISTEN);
 	if (!record)
 		return;
-	socket_attribute(record, &listener);
+	socket_attribute(record, state);
 	record->owner_source = OWNER_CURRENT;
-	record->header.tid = listener.tid;
+	record->header.tid = state->tid;
 	record->backlog = sk->sk_max_ack_backlog;
 	emit_submit(record, EVENT_LISTEN, sizeof(*record));
 }
 
 /* A child of a listener has just been made, in softirq, as its copy, and its lists have not been
  * set up yet: the queue of what was sent, which a listener has empty, still leads back to the
- * listener. That is only believed when the table has a listener there. */
+ * listener. That is only believed when a listener's slot says the same. */
+static __always_inline struct socket_slot *tcp_listener_of(const struct tcp_sock *tcp, __u64 *id)
+{
+	struct socket_slot *slot;
+
+	*id = socket_id((const void *)tcp->tsorted_sent_queue.next) -
+	      bpf_core_field_offset(struct tcp_sock, tsorted_sent_queue);
+	slot = socket_slot(*id);
+	return slot && slot->id == *id && slot->state.role == SOCKET_ROLE_LISTENER ? slot : NULL;
+}
+
 static __always_inline void tcp_inherit(const struct sock *sk)
 {
-	const struct tcp_sock *tcp = (const void *)sk;
-	struct socket_state *listener, *state;
-	__u64 key;
+	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock((void *)sk);
+	struct socket_slot *listener;
+	struct socket_state *state;
+	__u64 id;
 
-	key = (__u64)BPF_CORE_READ(tcp, tsorted_sent_queue.next) -
-	      bpf_core_field_offset(struct tcp_sock, tsorted_sent_queue);
-	listener = bpf_map_lookup_elem(&listeners, &key);
+	if (!tcp)
+		return;
+	listener = tcp_listener_of(tcp, &id);
 	if (!listener)
 		return;
 	state = socket_state_create(sk, EVENT_ACCEPT);
 	if (!state)
 		return;
-	*state = *listener;
+	*state = listener->state;
 	state->role = SOCKET_ROLE_SERVER;
+	if (*(volatile __u64 *)&listener->id != id) /* it closed, and another may have the slot */
+		state->owner.pid = 0;
 }
 
 /* The outcome of a connect(2): established, or closed with an error. */
@@ -124,8 +125,11 @@ static __always_inline void tcp_connected(const struct sock *sk, __u64 cookie,
 	} else {
 		tcp_unattributed(record, EVENT_CONNECT, SOCKET_ROLE_CLIENT);
 	}
-	if (new_state != TCP_ESTABLISHED)
-		record->error = sk->sk_err ? sk->sk_err : ECANCELED;
+	if (new_state != TCP_ESTABLISHED) {
+		socket_end(record, sk);
+		if (!record->error)
+			record->error = ECANCELED;
+	}
 	emit_submit(record, EVENT_CONNECT, sizeof(*record));
 }
 
@@ -156,12 +160,13 @@ static __always_inline void tcp_closed(const struct sock *sk, __u64 cookie,
 				       struct socket_state *state, __u64 now, int old_state)
 {
 	struct event_tcp *record = tcp_begin(EVENT_CLOSE, sk, cookie, now, old_state, TCP_CLOSE);
+	const struct tcp_sock *tcp;
 
 	if (!record)
 		return;
-	if (old_state != TCP_LISTEN)
-		socket_bytes(record, sk);
-	record->error = sk->sk_err;
+	tcp = socket_end(record, sk);
+	if (tcp && old_state != TCP_LISTEN)
+		socket_bytes(record, sk, tcp);
 	if (!state) {
 		tcp_unattributed(record, EVENT_CLOSE,
 				 old_state == TCP_LISTEN ? SOCKET_ROLE_LISTENER
@@ -175,14 +180,6 @@ static __always_inline void tcp_closed(const struct sock *sk, __u64 cookie,
 	else if (state->established_ns)
 		record->duration_ns = now - state->established_ns;
 	emit_submit(record, EVENT_CLOSE, sizeof(*record));
-}
-
-static __always_inline void tcp_listener_closed(const struct sock *sk)
-{
-	__u64 key = (__u64)sk;
-
-	tcp_closed(sk, socket_cookie(sk), socket_listener(sk), bpf_ktime_get_boot_ns(), TCP_LISTEN);
-	bpf_map_delete_elem(&listeners, &key);
 }
 
 /* Established, or closed. */
@@ -218,8 +215,6 @@ int BPF_PROG(weir_tcp, const struct sock *sk, int old_state, int new_state)
 		tcp_connecting(sk);
 	else if (new_state == TCP_LISTEN)
 		tcp_listening(sk, old_state);
-	else if (old_state == TCP_LISTEN)
-		tcp_listener_closed(sk);
 	else
 		tcp_settled(sk, old_state, new_state);
 	return 0;

@@ -198,7 +198,6 @@ static void choose_programs(struct sensor *sensor)
 	bpf_program__set_autoattach(programs->progs.weir_sockets, false);
 	bpf_map__set_autocreate(programs->maps.sockets, sensor->tcp);
 	bpf_map__set_autocreate(programs->maps.slots, sensor->tcp);
-	bpf_map__set_autocreate(programs->maps.listeners, sensor->tcp);
 }
 
 /* -- life -- */
