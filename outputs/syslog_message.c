@@ -1,0 +1,255 @@
+#include "outputs/syslog_message.h"
+
+#include "base/clock.h"
+#include "base/node.h"
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define NSEC_PER_USEC 1000u
+#define HOST_BYTES    256
+#define NUMBER_BYTES  20 /* of a uint64_t in decimal digits */
+#define SECOND_BYTES  24 /* "2026-01-02T03:04:05" or "Jan  2 03:04:05" */
+#define BOM	      "\xEF\xBB\xBF"
+
+static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+				      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+
+/* What is the same in all messages of a kind, in the order of a message. */
+struct kind_text {
+	struct str start; /* "<134>1 " */
+	struct str names; /* "Z host app proc msgid [sd id=\"" */
+	struct str kind;  /* "\" kind=\"process_exec\" time_ns=\"" */
+};
+
+struct syslog_message {
+	const struct syslog_settings *settings;
+	bool has_sd;
+	bool must_be_line;
+	struct kind_text kinds[EVENT_KINDS];
+	struct buf texts; /* where those lie */
+	size_t header_max;
+	uint64_t second; /* that second_text shows */
+	size_t second_len;
+	char second_text[SECOND_BYTES];
+};
+
+static const char *kind_name(size_t kind)
+{
+	return kind == KIND_NONE ? "-" : event_kind_name(kind);
+}
+
+/* A host's name can be anything that its owner has set. */
+static void read_hostname(const struct syslog_settings *set, char host[HOST_BYTES])
+{
+	size_t i;
+
+	node_name_read(set->hostname, host, HOST_BYTES);
+	for (i = 0; host[i]; i++)
+		if (host[i] <= ' ' || host[i] > '~')
+			host[i] = '?';
+	if (i == 0)
+		snprintf(host, HOST_BYTES, "-");
+}
+
+/* Offsets at first: the text moves while it grows. */
+static struct str begin_text(const struct buf *texts)
+{
+	return (struct str){ NULL, texts->len };
+}
+
+static void end_text(const struct buf *texts, struct str *text)
+{
+	size_t start = text->n;
+
+	*text = (struct str){ texts->p + start, texts->len - start };
+}
+
+static void write_kind(struct syslog_message *m, size_t kind, unsigned int pri, const char *host)
+{
+	const struct syslog_settings *set = m->settings;
+	struct kind_text *text = &m->kinds[kind];
+	struct buf *out = &m->texts;
+	bool old = set->standard == SYSLOG_RFC3164;
+
+	text->start = begin_text(out);
+	buf_printf(out, old ? "<%u>" : "<%u>1 ", pri);
+	end_text(out, &text->start);
+	text->names = begin_text(out);
+	if (old && strcmp(set->procid, "-") == 0)
+		buf_printf(out, " %s %s: ", host, set->app_name);
+	else if (old)
+		buf_printf(out, " %s %s[%s]: ", host, set->app_name, set->procid);
+	else if (m->has_sd)
+		buf_printf(out, "Z %s %s %s %s [%s id=\"", host, set->app_name, set->procid,
+			   kind_name(kind), set->sd_id);
+	else
+		buf_printf(out, "Z %s %s %s %s - ", host, set->app_name, set->procid,
+			   kind_name(kind));
+	end_text(out, &text->names);
+	text->kind = begin_text(out);
+	if (m->has_sd)
+		buf_printf(out, "\" kind=\"%s\" time_ns=\"", kind_name(kind));
+	end_text(out, &text->kind);
+}
+
+static size_t text_bytes(const struct syslog_message *m)
+{
+	size_t i, n, most = 0;
+
+	for (i = 0; i < EVENT_KINDS; i++) {
+		n = m->kinds[i].start.n + m->kinds[i].names.n + m->kinds[i].kind.n;
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
+struct syslog_message *syslog_message_create(const struct syslog_settings *settings,
+					     struct errmsg *em)
+{
+	struct syslog_message *m = calloc(1, sizeof(*m));
+	unsigned char pri[EVENT_KINDS];
+	char host[HOST_BYTES];
+	size_t i;
+
+	errmsg_set(em, "no memory");
+	if (!m)
+		return NULL;
+	m->settings = settings;
+	m->has_sd = settings->standard == SYSLOG_RFC5424 && settings->sd_id[0];
+	m->must_be_line = syslog_framing_of(settings) == SYSLOG_LF;
+	m->second = UINT64_MAX;
+	m->texts = buf_growable(EVENT_KINDS * 2048);
+	read_hostname(settings, host);
+	/* Reserved first, so that the text does not move. */
+	if (syslog_priorities(settings, pri, em) != 0 ||
+	    !buf_reserve(&m->texts, EVENT_KINDS * 1024)) {
+		syslog_message_free(&m);
+		return NULL;
+	}
+	for (i = 0; i < EVENT_KINDS; i++)
+		write_kind(m, i, pri[i], host);
+	m->header_max = text_bytes(m) + SECOND_BYTES + EVENT_ID_BYTES + 2 * NUMBER_BYTES + 32;
+	return m;
+}
+
+void syslog_message_free(struct syslog_message **message)
+{
+	if (*message)
+		buf_free(&(*message)->texts);
+	free(*message);
+	*message = NULL;
+}
+
+size_t syslog_header_max(const struct syslog_message *message)
+{
+	return message->header_max;
+}
+
+size_t syslog_message_max(const struct syslog_message *message)
+{
+	return message->settings->max_message_bytes;
+}
+
+/* The text of a second is made once for all events in it. RFC 3164 has the host's own time. */
+static void show_second(struct syslog_message *m, uint64_t second)
+{
+	bool old = m->settings->standard == SYSLOG_RFC3164;
+	struct buf out = buf_fixed(m->second_text, sizeof(m->second_text));
+	time_t time = second;
+	struct tm tm;
+
+	if (old)
+		localtime_r(&time, &tm);
+	else
+		gmtime_r(&time, &tm);
+	if (old)
+		buf_printf(&out, "%s %2d %02d:%02d:%02d", months[tm.tm_mon], tm.tm_mday, tm.tm_hour,
+			   tm.tm_min, tm.tm_sec);
+	else
+		buf_printf(&out, "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1,
+			   tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	m->second = second;
+	m->second_len = out.len;
+}
+
+/* ".123456": not more digits than RFC 5424 has; the nanoseconds are in the structured data. */
+static void write_fraction(uint32_t us, struct buf *out)
+{
+	char text[7] = { '.' };
+
+	memcpy(text + 1, buf_digit_pairs + 2 * (us / 10000), 2);
+	memcpy(text + 3, buf_digit_pairs + 2 * (us / 100 % 100), 2);
+	memcpy(text + 5, buf_digit_pairs + 2 * (us % 100), 2);
+	buf_put(out, text, sizeof(text));
+}
+
+static void write_sd(const struct kind_text *text, struct batch *batch, size_t i, struct buf *out)
+{
+	const struct batch_event *event = batch_event_at(batch, i);
+
+	batch_write_id(batch, i, out);
+	buf_lit(out, "\" seq=\"");
+	buf_u64(out, event->seq);
+	buf_puts(out, text->kind);
+	buf_u64(out, event->time_wall_ns);
+	buf_lit(out, "\"] ");
+}
+
+void syslog_write_header(struct syslog_message *m, struct batch *batch, size_t i, struct buf *out)
+{
+	const struct batch_event *event = batch_event_at(batch, i);
+	const struct kind_text *text = &m->kinds[event->kind < EVENT_KINDS ? event->kind : 0];
+	uint64_t second = event->time_wall_ns / NSEC_PER_SEC;
+
+	if (second != m->second)
+		show_second(m, second);
+	buf_puts(out, text->start);
+	buf_put(out, m->second_text, m->second_len);
+	if (m->settings->standard == SYSLOG_RFC5424)
+		write_fraction(event->time_wall_ns % NSEC_PER_SEC / NSEC_PER_USEC, out);
+	buf_puts(out, text->names);
+	if (m->has_sd)
+		write_sd(text, batch, i, out);
+	if (m->settings->bom && utf8_is_valid(batch_payload(batch, i)))
+		buf_lit(out, BOM);
+}
+
+/* Backwards over the bytes of a character that is cut. */
+static size_t whole_characters(struct str event, size_t n)
+{
+	size_t back = 0;
+
+	while (back < 3 && back < n && ((unsigned char)event.p[n - back] & 0xC0) == 0x80)
+		back++;
+	return n - back;
+}
+
+static bool is_line(struct str event)
+{
+	return !memchr(event.p, '\n', event.n) && !memchr(event.p, '\0', event.n) &&
+	       !memchr(event.p, '\r', event.n);
+}
+
+bool syslog_fit(const struct syslog_message *m, size_t header_bytes, struct str event,
+		size_t *bytes_r, struct errmsg *em)
+{
+	uint64_t max = m->settings->max_message_bytes;
+
+	if (m->must_be_line && !is_line(event)) {
+		errmsg_set(em, "it holds a byte that would end the line it is sent as");
+		return false;
+	}
+	*bytes_r = event.n;
+	if (header_bytes + event.n <= max)
+		return true;
+	if (m->settings->oversize == SYSLOG_REFUSE || header_bytes >= max) {
+		errmsg_set(em, "%zu bytes with its header: longer than max_message_bytes (%llu)",
+			   header_bytes + event.n, (unsigned long long)max);
+		return false;
+	}
+	*bytes_r = whole_characters(event, max - header_bytes);
+	return true;
+}
