@@ -54,6 +54,15 @@ static void disk_init(struct slow_disk *disk)
 	disk->io.ctx = disk;
 }
 
+/* The group commit after that which made the segment. */
+static bool first_batch_is_synced(struct fixture *f)
+{
+	struct journal_stats stats;
+
+	journal_stats(f->journal, &stats);
+	return stats.syncs >= 2;
+}
+
 /* Once an orderly stop of weir left no weir_stop: the thread was syncing when the last batch and
  * the word to stop came, and looked at the word alone. */
 static void test_a_batch_that_comes_during_a_sync_is_written(void **state)
@@ -65,6 +74,7 @@ static void test_a_batch_that_comes_during_a_sync_is_written(void **state)
 	f->settings.sync_interval_ns = NSEC_PER_MSEC;
 	fixture_open_io(f, &disk.io);
 	fixture_write(f, 5, 5);
+	fixture_wait(f, first_batch_is_synced);
 	disk.armed = true;
 	fixture_write(f, 1, 1); /* its sync is due in a millisecond, with nothing else to do */
 	for (unsigned int i = 0; !disk.in_sync && i < 10000000; i++)
