@@ -73,21 +73,21 @@ static void write_kind(struct syslog_message *m, size_t kind, unsigned int pri, 
 	struct kind_text *text = &m->kinds[kind];
 	struct buf *out = &m->texts;
 	bool old = set->standard == SYSLOG_RFC3164;
+	const char *procid = set->procid[0] ? set->procid : "-";
 
 	text->start = begin_text(out);
 	buf_printf(out, old ? "<%u>" : "<%u>1 ", pri);
 	end_text(out, &text->start);
 	text->names = begin_text(out);
-	if (old && strcmp(set->procid, "-") == 0)
+	if (old && !set->procid[0])
 		buf_printf(out, " %s %s: ", host, set->app_name);
 	else if (old)
-		buf_printf(out, " %s %s[%s]: ", host, set->app_name, set->procid);
+		buf_printf(out, " %s %s[%s]: ", host, set->app_name, procid);
 	else if (m->has_sd)
-		buf_printf(out, "Z %s %s %s %s [%s id=\"", host, set->app_name, set->procid,
+		buf_printf(out, "Z %s %s %s %s [%s id=\"", host, set->app_name, procid,
 			   kind_name(kind), set->sd_id);
 	else
-		buf_printf(out, "Z %s %s %s %s - ", host, set->app_name, set->procid,
-			   kind_name(kind));
+		buf_printf(out, "Z %s %s %s %s - ", host, set->app_name, procid, kind_name(kind));
 	end_text(out, &text->names);
 	text->kind = begin_text(out);
 	if (m->has_sd)

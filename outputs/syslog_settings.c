@@ -68,8 +68,8 @@ const struct config_item syslog_items[] = {
 	{ .name = "procid",
 	  .type = CONFIG_STRING,
 	  .offset = AT(procid),
-	  .value = "-",
-	  .help = "PROCID: at most 128 printable characters; -: none." },
+	  .value = "",
+	  .help = "PROCID: at most 128 printable characters; empty: none." },
 	{ .name = "sd_id",
 	  .type = CONFIG_STRING,
 	  .offset = AT(sd_id),
@@ -278,9 +278,9 @@ static int check_header(const struct config_node *cfg, const struct syslog_setti
 		return config_error(config_node_get(cfg, "hostname"), em,
 				    "hostname is at most 255 printable ASCII characters without "
 				    "space");
-	if (!set->procid[0] || !is_printable(set->procid, 128, old ? ":[]" : ""))
+	if (!is_printable(set->procid, 128, old ? ":[]" : ""))
 		return config_error(config_node_get(cfg, "procid"), em,
-				    "procid is 1 to 128 printable ASCII characters without %s",
+				    "procid is at most 128 printable ASCII characters without %s",
 				    old ? "space, colon and brackets" : "space");
 	if (!is_printable(set->sd_id, 32, "=]\"") || (set->sd_id[0] && !strchr(set->sd_id, '@')))
 		return config_error(config_node_get(cfg, "sd_id"), em,
