@@ -517,8 +517,10 @@ static bool drain_queue(struct journal_writer *writer, struct journal_block *blo
 			break;
 		}
 		/* With an interval of 0 the sync follows when the queue is empty: one for all. */
-		if (writer->settings.sync_interval_ns > 0 && sync_is_due(writer))
+		if (writer->settings.sync_interval_ns > 0 && sync_is_due(writer)) {
 			(void)!journal_writer_sync(writer);
+			journal_writer_tell(writer);
+		}
 	}
 	return true;
 }
