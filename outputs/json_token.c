@@ -2,7 +2,6 @@
 
 #include "base/utf8.h"
 
-#include <ctype.h>
 #include <string.h>
 
 /* What ends a run of plain bytes in a string: quote, backslash, control character, multi-byte. */
@@ -31,14 +30,36 @@ static const char *skip_plain(const char *p, const char *end)
 	return p;
 }
 
-static bool is_hex4(const char *p, const char *end)
+/* The four digits at p; false: they are not. */
+static bool read_hex4(const char *p, const char *end, uint32_t *v_r)
 {
 	size_t i;
 
-	for (i = 0; i < 4; i++)
-		if (p + i >= end || !isxdigit((unsigned char)p[i]))
+	*v_r = 0;
+	for (i = 0; i < 4; i++) {
+		const char *digits = "0123456789abcdefABCDEF", *at;
+
+		if (p + i >= end || !p[i] || !(at = strchr(digits, p[i])))
 			return false;
+		*v_r = *v_r << 4 | (uint32_t)(at - digits < 16 ? at - digits : at - digits - 6);
+	}
 	return true;
+}
+
+/* p: behind "\u". A surrogate must have its other half behind it. */
+static const char *skip_unicode(const char *p, const char *end)
+{
+	uint32_t c, low;
+
+	if (!read_hex4(p, end, &c) || (c >= 0xdc00 && c <= 0xdfff))
+		return NULL;
+	p += 4;
+	if (c < 0xd800 || c > 0xdbff)
+		return p;
+	if (end - p < 6 || p[0] != '\\' || p[1] != 'u' || !read_hex4(p + 2, end, &low) ||
+	    low < 0xdc00 || low > 0xdfff)
+		return NULL;
+	return p + 6;
 }
 
 /* p: behind a backslash. Returns what is behind the escape; NULL: it is none. */
@@ -47,7 +68,7 @@ static const char *skip_escape(const char *p, const char *end)
 	if (p == end)
 		return NULL;
 	if (*p == 'u')
-		return is_hex4(p + 1, end) ? p + 5 : NULL;
+		return skip_unicode(p + 1, end);
 	return memchr("\"\\/bfnrt", *p, 8) ? p + 1 : NULL;
 }
 

@@ -4,6 +4,8 @@ set(OUTPUT_LIBS weir_outputs weir_metrics weir_event weir_config)
 weir_unit_test(delivery LIBS ${OUTPUT_LIBS}
 	SOURCES ${FAKE_JOURNAL} ${PROJECT_SOURCE_DIR}/tests/unit/delivery_rig.c)
 weir_unit_test(format_compact LIBS ${OUTPUT_LIBS})
+weir_unit_test(formats LIBS ${OUTPUT_LIBS} PkgConfig::JANSSON
+	SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/format_inverse.c)
 weir_unit_test(json_scan LIBS weir_outputs)
 weir_unit_test(log_file LIBS weir_outputs)
 weir_unit_test(metrics_server LIBS ${OUTPUT_LIBS})
@@ -16,6 +18,8 @@ foreach(name stream tls)
 endforeach()
 target_link_options(test_stream PRIVATE -Wl,--wrap=getaddrinfo)
 weir_unit_test(forwarder LIBS ${OUTPUT_LIBS} weir_journal)
+weir_fuzzer(format LIBS ${OUTPUT_LIBS} PkgConfig::JANSSON)
+target_sources(fuzz_format PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/format_inverse.c)
 weir_fuzzer(json_scan LIBS ${OUTPUT_LIBS})
 
 add_executable(bench_outputs ${PROJECT_SOURCE_DIR}/tests/bench/bench_outputs.c)

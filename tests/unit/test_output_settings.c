@@ -66,6 +66,8 @@ static void test_common_and_own_keys_stand_side_by_side(void **state)
 	assert_int_equal(list.v[0]->batch.max_bytes, 1 << 20);
 	assert_int_equal(list.v[0]->retry.max_ns, 2000000000);
 	assert_string_equal(list.v[0]->format->name, "compact");
+	assert_ptr_equal(formatter_format(list.v[0]->formatter), list.v[0]->format);
+	assert_true(formatter_is_canonical(list.v[1]->formatter));
 	assert_true(list.v[0]->kinds == (1ull << KIND_PROCESS_EXEC | 1ull << KIND_PROCESS_EXIT));
 	assert_true(list.v[1]->kinds == UINT64_MAX);
 	outputs_list_free(&list);
@@ -83,6 +85,9 @@ static void test_mistakes_are_named(void **state)
 	assert_refused("- {name: .hidden, type: stdout}", "can't name an output");
 	assert_refused("- {name: a, type: stdout}\n- {name: a, type: stdout}", "two outputs");
 	assert_refused("- {name: a, type: stdout, format: jsn}", "did you mean \"json\"");
+	assert_refused("- {name: a, type: stdout, format: msgpack}", "takes lines");
+	assert_refused("- {name: a, type: stdout, format: {name: ecs, drop: [x]}}",
+		       "ecs has no field \"x\"");
 	assert_refused("- {name: a, type: stdout, events: [process_exek]}",
 		       "did you mean \"process_exec\"");
 	assert_refused("- {name: a, type: stdout, batch: {max_event: 1}}", "max_events");
