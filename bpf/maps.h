@@ -63,6 +63,7 @@ struct {
 /* A path on its way up (path.h). The text is filled downward from PATH_MAX. */
 struct path_walk {
 	struct dentry *dentry, *root;
+	struct dentry *mnt_top; /* the root of mnt */
 	struct vfsmount *mnt, *root_mnt;
 	__u32 start; /* of what there is of the text */
 	__u32 pad;

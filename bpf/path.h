@@ -26,24 +26,49 @@ static __always_inline enum path_step_result path_leave_mount(struct path_walk *
 		return PATH_WHOLE;
 	walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
 	walk->mnt = (void *)above + bpf_core_field_offset(struct mount, mnt);
+	walk->mnt_top = BPF_CORE_READ(above, mnt.mnt_root);
 	return PATH_MORE;
+}
+
+/* What is asked of a dentry stands together in all kernels so far, so one read will do. */
+struct path_dentry {
+	struct dentry *parent;
+	__u32 hash, length; /* of the name; swapped on big-endian machines */
+	const unsigned char *name;
+};
+
+static __always_inline void path_read(struct path_dentry *out, struct dentry *dentry)
+{
+	__u64 at = bpf_core_field_offset(struct dentry, d_parent);
+
+	if (bpf_core_field_offset(struct dentry, d_name.len) - at ==
+		    offsetof(struct path_dentry, length) &&
+	    bpf_core_field_offset(struct dentry, d_name.name) - at ==
+		    offsetof(struct path_dentry, name)) {
+		bpf_probe_read_kernel(out, sizeof(*out), (void *)dentry + at);
+		return;
+	}
+	out->parent = BPF_CORE_READ(dentry, d_parent);
+	out->length = BPF_CORE_READ(dentry, d_name.len);
+	out->name = BPF_CORE_READ(dentry, d_name.name);
 }
 
 /* Puts "/name" in front of what is there. */
 static __always_inline enum path_step_result path_prepend(struct path_walk *walk)
 {
 	struct dentry *dentry = walk->dentry;
-	__u32 length = BPF_CORE_READ(dentry, d_name.len) & NAME_MAX;
-	__u32 start = walk->start;
+	__u32 length, start = walk->start;
+	struct path_dentry read = {};
 
+	path_read(&read, dentry);
+	length = read.length & NAME_MAX;
 	if (start > PATH_MAX || start <= length + 1)
 		return PATH_CUT;
 	start -= length + 1;
 	walk->text[start & (PATH_MAX - 1)] = '/';
-	bpf_probe_read_kernel(&walk->text[(start + 1) & (PATH_MAX - 1)], length,
-			      BPF_CORE_READ(dentry, d_name.name));
+	bpf_probe_read_kernel(&walk->text[(start + 1) & (PATH_MAX - 1)], length, read.name);
 	walk->start = start;
-	walk->dentry = BPF_CORE_READ(dentry, d_parent);
+	walk->dentry = read.parent;
 	if (walk->dentry == dentry) /* no directory holds it: a memfd, a pipe */
 		return PATH_WHOLE;
 	return PATH_MORE;
@@ -55,15 +80,13 @@ static __always_inline enum path_step_result path_prepend(struct path_walk *walk
 __weak __noinline int path_step(__u32 slot)
 {
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
-	struct vfsmount *mnt;
 
 	if (!scratch)
 		return PATH_CUT;
 	if (scratch->walk.dentry == scratch->walk.root &&
 	    scratch->walk.mnt == scratch->walk.root_mnt)
 		return PATH_WHOLE;
-	mnt = scratch->walk.mnt;
-	if (scratch->walk.dentry == BPF_CORE_READ(mnt, mnt_root))
+	if (scratch->walk.dentry == scratch->walk.mnt_top)
 		return path_leave_mount(&scratch->walk);
 	return path_prepend(&scratch->walk);
 }
@@ -86,7 +109,8 @@ static __always_inline bool path_write(struct scratch *scratch, struct dentry *d
 	scratch->walk.start = PATH_MAX;
 	scratch->walk.dentry = dentry;
 	scratch->walk.mnt = mnt;
-	scratch->walk.root = BPF_CORE_READ(fs, root.dentry);
-	scratch->walk.root_mnt = BPF_CORE_READ(fs, root.mnt);
+	scratch->walk.mnt_top = mnt->mnt_root;
+	scratch->walk.root = fs->root.dentry;
+	scratch->walk.root_mnt = fs->root.mnt;
 	return path_steps(scratch->slot) == PATH_WHOLE;
 }

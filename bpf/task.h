@@ -42,28 +42,35 @@ static __always_inline __u64 task_group_start(struct task_struct *task)
 	return BPF_CORE_READ(task, group_leader, start_boottime);
 }
 
-/* The image that the task's thread group runs. */
-static __always_inline void task_key(struct event_process_key *key, struct task_struct *task)
+/* The image that the task's thread group runs, when its entry (or NULL) is at hand. */
+static __always_inline void task_key_of(struct event_process_key *key, struct task_struct *task,
+					const struct task_entry *entry)
 {
-	__u32 tgid = task->tgid;
-	struct task_entry *entry = task_entry(tgid);
-
-	key->pid = tgid;
+	key->pid = task->tgid;
 	key->pad = 0;
 	key->start_ns = entry ? entry->start_ns : task_group_start(task);
 }
 
+static __always_inline void task_key(struct event_process_key *key, struct task_struct *task)
+{
+	task_key_of(key, task, task_entry(task->tgid));
+}
+
 /* The image that forked the task. An image of the parent that is younger than the task can't have;
- * then the parent has executed something since, and the image before that is meant. */
-static __always_inline void task_parent_key(struct event_process_key *key, struct task_struct *task)
+ * then the parent has executed something since, and the image before that is meant. Returns the
+ * parent's entry or NULL. */
+static __always_inline struct task_entry *task_parent_key(struct event_process_key *key,
+							  struct task_struct *task)
 {
 	struct task_struct *parent = task->real_parent;
+	struct task_entry *entry = task_entry(parent->tgid);
 
-	task_key(key, parent);
+	task_key_of(key, parent, entry);
 	if (key->start_ns > task->start_boottime)
 		key->start_ns = task_group_start(parent);
 	if (!key->pid) /* the idle task is the parent of init: no process */
 		key->start_ns = 0;
+	return entry;
 }
 
 /* A task's number in its innermost pid namespace, that namespace, and how deep it lies. */
@@ -91,12 +98,12 @@ static __always_inline bool task_is_kernel(struct task_struct *task)
 	return task->flags & PF_KTHREAD;
 }
 
-/* Capability sets are 64 bits in every kernel, under two declarations. */
-#define task_capabilities(cred, set)                                    \
-	({                                                              \
-		__u64 caps = 0;                                         \
-		bpf_core_read(&caps, sizeof(caps), &(cred)->cap_##set); \
-		caps;                                                   \
+/* Capability sets are 64 bits in every kernel, under two declarations; half a set fits either. */
+#define task_capabilities(cred, set)                                                          \
+	({                                                                                    \
+		const volatile __u32 *half =                                                  \
+			(const void *)(cred) + bpf_core_field_offset(struct cred, cap_##set); \
+		half[0] | (__u64)half[1] << 32;                                               \
 	})
 
 static __always_inline void task_credentials(struct event_credentials *out, const struct cred *cred)

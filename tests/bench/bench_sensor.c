@@ -11,9 +11,9 @@
  * many slices with the kernel's own clock around every run of a program (two readings, some 40 ns
  * a run): upper bounds, but steady.
  *
- * Prints one line of JSON: the CPU time of each slice in ns, `plain` and `watched`; `lost` records;
- * and for each program the time and the runs of the slices with the clock on. The statistics are
- * tests/bench/sensor.py's. */
+ * Prints one line of JSON: the CPU time of each slice in ns, `plain` and `watched`, and of the
+ * slices with the clock on the time `in_programs`; `lost` records; and for each program, time and
+ * runs in all. The statistics are tests/bench/sensor.py's. */
 #include "collector/probe.h"
 #include "collector/sensor.h"
 
@@ -40,7 +40,7 @@ struct bench {
 	FILE *to_storm, *from_storm;
 	struct program programs[MAX_PROGRAMS];
 	size_t programs_count;
-	double *plain, *watched; /* one per pair */
+	double *plain, *watched, *in_programs; /* one per pair */
 };
 
 /* -- the programs, by what the kernel lists after the load and did not before -- */
@@ -73,10 +73,11 @@ static void find_programs(struct bench *bench, uint32_t after)
 	}
 }
 
-/* Adds what the programs have run so far, times `sign`. */
-static void add_run_times(struct bench *bench, int sign)
+/* How long the programs have run since the last call, in all; and what each has run so far. */
+static double read_run_times(struct bench *bench)
 {
 	struct bpf_prog_info info;
+	uint64_t ns = 0;
 	uint32_t n;
 
 	for (size_t i = 0; i < bench->programs_count; i++) {
@@ -86,9 +87,11 @@ static void add_run_times(struct bench *bench, int sign)
 		n = sizeof(info);
 		if (bpf_obj_get_info_by_fd(program->fd, &info, &n))
 			err(99, "%s", program->name);
-		program->run_ns += sign * info.run_time_ns;
-		program->runs += sign * info.run_cnt;
+		ns += info.run_time_ns - program->run_ns;
+		program->run_ns = info.run_time_ns;
+		program->runs = info.run_cnt;
 	}
+	return (double)ns;
 }
 
 /* -- the storm -- */
@@ -186,11 +189,11 @@ static void measure_run_times(struct bench *bench)
 	if (stats < 0)
 		err(99, "statistics of programs");
 	attach(bench);
-	step(bench);
-	add_run_times(bench, -1);
-	for (int i = 0; i < bench->pairs; i++)
+	for (int i = 0; i < bench->pairs; i++) {
+		read_run_times(bench);
 		step(bench);
-	add_run_times(bench, 1);
+		bench->in_programs[i] = read_run_times(bench);
+	}
 	sensor_stop(bench->sensor);
 	close(stats);
 }
@@ -219,6 +222,7 @@ static void print_all(struct bench *bench)
 	printf("{\"rounds\":%d,\"lost\":%llu,", bench->rounds, (unsigned long long)lost(bench));
 	print_slices("plain", bench->plain, bench->pairs);
 	print_slices("watched", bench->watched, bench->pairs);
+	print_slices("in_programs", bench->in_programs, bench->pairs);
 	printf("\"programs\":[");
 	for (size_t i = 0; i < bench->programs_count; i++)
 		printf("%s{\"name\":\"%s\",\"ns\":%llu,\"runs\":%llu}", i ? "," : "",
@@ -251,7 +255,8 @@ int main(int argc, char **argv)
 		errx(99, "usage: bench_sensor STORM PAIRS ROUNDS exec PROGRAM|fork|tcp|calls");
 	bench.plain = calloc(bench.pairs, sizeof(double));
 	bench.watched = calloc(bench.pairs, sizeof(double));
-	if (!bench.plain || !bench.watched)
+	bench.in_programs = calloc(bench.pairs, sizeof(double));
+	if (!bench.plain || !bench.watched || !bench.in_programs)
 		err(99, "%d pairs", bench.pairs);
 	stay_on_cpu(0);
 	open_sensor(&bench);
@@ -267,5 +272,6 @@ int main(int argc, char **argv)
 	sensor_close(&bench.sensor);
 	free(bench.plain);
 	free(bench.watched);
+	free(bench.in_programs);
 	return 0;
 }

@@ -1013,6 +1013,74 @@ static void test_sockets_from_before_have_owners(void **state)
 	assert_int_equal(k->record.tcp.role, ROLE_LISTENER);
 }
 
+/* -- after a loss -- */
+
+static struct buf living;
+
+static bool is_living(const struct event_process_key *key)
+{
+	for (size_t at = 0; at < living.len; at += sizeof(*key))
+		if (!memcmp(living.p + at, key, sizeof(*key)))
+			return true;
+	return false;
+}
+
+/* The image of a pid as its last record says. */
+static struct event_process_key key_of_last(enum event_type type, pid_t pid)
+{
+	struct process_key key = expect(type, pid, 0)->record.process;
+
+	return (struct event_process_key){ .start_ns = key.start_ns, .pid = key.pid };
+}
+
+static bool is_pid(void *ctx, const struct event_process_key *key)
+{
+	return key->pid == *(uint32_t *)ctx;
+}
+
+static size_t told_again;
+
+static void count_again(void *ctx, const void *bytes, size_t n)
+{
+	const struct event_exec *exec = bytes;
+	struct record record;
+
+	assert_int_equal(record_decode(bytes, n, &wall, &record), 0);
+	assert_int_equal(record.type, EVENT_TASK);
+	assert_int_equal(record.process.pid, *(uint32_t *)ctx);
+	assert_true(exec->facts & EXEC_NO_FORK_SEEN);
+	assert_int_equal(record.exec.parent.pid, getpid());
+	assert_int_equal(record.exec.parent.start_ns,
+			 expect_task(getpid())->record.process.start_ns);
+	assert_true(is_living(&exec->header.process));
+	told_again++;
+}
+
+static void test_what_runs_is_listed_and_told_again(void **state)
+{
+	pid_t gone = run(act_exec, (char *[]){ "/bin/true", NULL });
+	pid_t sleeper = spawn(act_exec, (char *[]){ "/bin/sleep", "1000", NULL });
+	struct event_process_key ended = key_of_last(EVENT_EXEC, gone);
+	struct event_process_key forked = key_of_last(EVENT_FORK, sleeper);
+	struct event_process_key runs = key_of_last(EVENT_EXEC, sleeper);
+	struct event_process_key us = key_of_last(EVENT_TASK, getpid());
+	struct errmsg em = { { 0 } };
+
+	living = buf_growable(1 << 20);
+	if (sensor_living(sensor, &living, &em))
+		fail_msg("%s", em.text);
+	assert_true(is_living(&us));
+	assert_true(is_living(&runs));
+	assert_false(is_living(&forked)); /* it has executed something since */
+	assert_false(is_living(&ended));
+	if (sensor_tell_again(sensor, is_pid, count_again, &sleeper, &em))
+		fail_msg("%s", em.text);
+	assert_int_equal(told_again, 1);
+	buf_free(&living);
+	kill(sleeper, SIGKILL);
+	wait_status(sleeper);
+}
+
 /* -- the books -- */
 
 static void test_what_was_submitted_arrived(void **state)
@@ -1162,6 +1230,7 @@ int main(void)
 		cmocka_unit_test(test_many_sockets_have_owners),
 		cmocka_unit_test(test_listeners_of_one_port_are_told_apart),
 		cmocka_unit_test(test_sockets_from_before_have_owners),
+		cmocka_unit_test(test_what_runs_is_listed_and_told_again),
 		cmocka_unit_test(test_what_was_submitted_arrived),
 		cmocka_unit_test(test_a_full_ring_is_counted),
 	};
