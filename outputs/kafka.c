@@ -216,7 +216,7 @@ static void finish(struct kafka_output *out, struct slot *slot, bool tell)
 /* It is this very record, not one beside it in the set. */
 static bool is_certain(const struct kafka_output *out, enum kafka_fault fault, size_t bytes)
 {
-	if (out->limits.set_events == 1)
+	if (kafka_producer_is_single(out->producer))
 		return true;
 	return fault == KAFKA_FAULT_SIZE && bytes >= kafka_producer_set_bytes(out->producer);
 }
@@ -269,8 +269,7 @@ static void take_failure(struct kafka_output *out, struct slot *slot, size_t i,
 		if (is_of_set)
 			narrow(out, fault);
 	}
-	kafka_producer_fatal_words(out->producer, &em);
-	if (fault != KAFKA_FAULT_PURGED || !em.text[0])
+	if (fault != KAFKA_FAULT_PURGED || !kafka_producer_fatal_error(out->producer, &em))
 		kafka_describe(err, topic, &em);
 	fail(out, fault == KAFKA_FAULT_CONFIG ? OUTPUT_HELD : OUTPUT_LATER, &em);
 }
@@ -308,12 +307,13 @@ static void on_error(void *ctx, rd_kafka_resp_err_t err, const char *words)
 {
 	struct kafka_output *out = ctx;
 	struct errmsg em = { "" };
+	rd_kafka_resp_err_t fatal = kafka_producer_fatal_error(out->producer, &em);
 
-	kafka_producer_fatal_words(out->producer, &em);
-	if (em.text[0]) {
+	/* Of a gap, the reports of the records that make it say more. */
+	if (fatal && fatal != RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE)
 		fail(out, OUTPUT_LATER, &em);
+	if (fatal)
 		return;
-	}
 	if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION)
 		kafka_producer_renew_token(out->producer);
 	/* That all are down says less than why the last of them is. */

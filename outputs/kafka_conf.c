@@ -20,8 +20,6 @@ static const struct {
 	{ "message.send.max.retries", "weir decides on giving up, and never does" },
 	{ "retries", "weir decides on giving up, and never does" },
 	{ "delivery.report.only.error", "weir needs every report" },
-	{ "queue.buffering.max.messages", "use batch.max_events" },
-	{ "queue.buffering.max.kbytes", "use batch.max_bytes" },
 	{ "partitioner", "use partitioner beside properties" },
 	{ "compression.codec", "use compression" },
 	{ "compression.type", "use compression" },
@@ -120,19 +118,21 @@ static void set_fixed(struct conf *conf, const struct kafka_limits *limits)
 }
 
 /* Room for the whole window, reports that were not read yet included: it is the window that bounds
- * memory. */
-static void set_sizes(struct conf *conf, const struct output_settings *common,
-		      const struct kafka_limits *limits)
+ * memory, unless the properties say less. */
+static void set_queue(struct conf *conf, const struct output_settings *common)
 {
 	const uint64_t extra_bytes = 2048; /* of a record beside its value: key, headers */
 	uint64_t events = KAFKA_WINDOW * common->batch.max_events;
 	uint64_t bytes =
 		KAFKA_WINDOW * (common->batch.max_bytes + (4 << 20)) + events * extra_bytes;
 
-	set_number(conf, "queue.buffering.max.messages",
-		   limits->queue_events ? limits->queue_events : events);
+	set_number(conf, "queue.buffering.max.messages", events);
 	set_number(conf, "queue.buffering.max.kbytes",
 		   bytes / 1024 < INT32_MAX ? bytes / 1024 : INT32_MAX);
+}
+
+static void set_limits(struct conf *conf, const struct kafka_limits *limits)
+{
 	if (limits->set_bytes)
 		set_number(conf, "batch.size", limits->set_bytes);
 	if (limits->set_events)
@@ -250,9 +250,9 @@ int kafka_conf_create(const struct kafka_settings *settings, const struct kafka_
 	set(&conf, "partitioner", kafka_partitioners[settings->partitioner]);
 	set(&conf, "compression.type", kafka_compressions[settings->compression]);
 	set_security(&conf, settings);
+	set_queue(&conf, &settings->common);
 	conf.err = set_properties(&conf, settings->properties);
-	set_sizes(&conf, &settings->common,
-		  limits); /* last: it may have to be less than asked for */
+	set_limits(&conf, limits); /* last: they may have to be less than asked for */
 	if (conf.err)
 		rd_kafka_conf_destroy(conf.rk);
 	else

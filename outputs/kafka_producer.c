@@ -30,7 +30,7 @@ struct kafka_producer {
 	struct event *wake; /* eventfd: librdkafka has something, or the producer has ended */
 	int wake_fd;
 	struct topic *topics; /* open addressing by the hash of the name */
-	size_t topic_count, last_topic, outstanding, set_bytes;
+	size_t topic_count, last_topic, outstanding, set_bytes, set_events;
 	pthread_t ender;
 	bool is_ending;		/* the thread was made */
 	_Atomic bool has_ended; /* and has done its work */
@@ -133,6 +133,7 @@ static int open_handle(struct kafka_producer *p, const struct kafka_limits *limi
 	if (err)
 		return err;
 	p->set_bytes = number_of(conf, "batch.size");
+	p->set_events = number_of(conf, "batch.num.messages");
 	record_bytes = number_of(conf, "message.max.bytes");
 	if (p->set_bytes > record_bytes)
 		p->set_bytes = record_bytes;
@@ -258,6 +259,11 @@ size_t kafka_producer_set_bytes(const struct kafka_producer *p)
 	return p->set_bytes;
 }
 
+bool kafka_producer_is_single(const struct kafka_producer *p)
+{
+	return p->set_events == 1;
+}
+
 size_t kafka_producer_outstanding(const struct kafka_producer *p)
 {
 	return p->outstanding;
@@ -269,12 +275,14 @@ void kafka_producer_take_back(struct kafka_producer *p, bool in_flight)
 				      (in_flight ? RD_KAFKA_PURGE_F_INFLIGHT : 0));
 }
 
-void kafka_producer_fatal_words(struct kafka_producer *p, struct errmsg *em)
+rd_kafka_resp_err_t kafka_producer_fatal_error(struct kafka_producer *p, struct errmsg *em)
 {
 	char words[256];
+	rd_kafka_resp_err_t err = rd_kafka_fatal_error(p->rk, words, sizeof(words));
 
-	if (rd_kafka_fatal_error(p->rk, words, sizeof(words)))
+	if (err)
 		errmsg_set(em, "librdkafka's producer has failed and is made anew: %s", words);
+	return err;
 }
 
 void kafka_producer_renew_token(struct kafka_producer *p)

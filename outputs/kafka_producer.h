@@ -47,15 +47,17 @@ rd_kafka_topic_t *kafka_producer_topic(struct kafka_producer *producer, struct s
 /* Takes a record, or says why not (RD_KAFKA_RESP_ERR__QUEUE_FULL: when others are reported). */
 WARN_UNUSED rd_kafka_resp_err_t kafka_producer_put(struct kafka_producer *producer,
 						   const struct kafka_record *record);
-/* A record of so many bytes or more shares its record set with no other. */
+/* Most bytes of a record set; a record of so many or more has one for itself. */
 size_t kafka_producer_set_bytes(const struct kafka_producer *producer);
+/* Each record has one for itself. */
+bool kafka_producer_is_single(const struct kafka_producer *producer);
 /* Records that were put and not reported. */
 size_t kafka_producer_outstanding(const struct kafka_producer *producer);
 /* Takes back what was not sent yet, with `in_flight` also what was sent and not answered: reports
  * follow. */
 void kafka_producer_take_back(struct kafka_producer *producer, bool in_flight);
-/* Whatever made the producer fail for good; empty: nothing has. */
-void kafka_producer_fatal_words(struct kafka_producer *producer, struct errmsg *em);
+/* What made the producer fail for good, with words for it; NO_ERROR: nothing has. */
+rd_kafka_resp_err_t kafka_producer_fatal_error(struct kafka_producer *producer, struct errmsg *em);
 /* Reads the token again and shows it to librdkafka. */
 void kafka_producer_renew_token(struct kafka_producer *producer);
 

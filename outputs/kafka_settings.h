@@ -53,11 +53,10 @@ extern const struct config_item kafka_items[];
 /* librdkafka's words, ended by NULL. */
 extern const char *const kafka_partitioners[], *const kafka_compressions[];
 
-/* What librdkafka may put into one record set and hold, beyond what the settings say. */
+/* What librdkafka may put into one record set, less than the settings say. */
 struct kafka_limits {
 	size_t set_bytes;	/* 0: librdkafka's default */
 	size_t set_events;	/* 0: librdkafka's default */
-	size_t queue_events;	/* 0: room for the whole window */
 	bool stop_at_first_gap; /* an error that would leave a gap in the order ends the producer */
 };
 
