@@ -100,7 +100,6 @@ static const struct mapping_row rows[] = {
 	     "process.cap.effective"),
 	FROM("process.thread.capabilities.permitted", ON_PROCESS, MAP_CAPABILITIES,
 	     "process.cap.permitted"),
-	CREDENTIAL("process.group.id", "egid"),
 	CREDENTIAL("process.real_user.id", "uid"),
 	CREDENTIAL("process.real_group.id", "gid"),
 	CREDENTIAL("process.saved_user.id", "suid"),

@@ -4,6 +4,7 @@ installs it)."""
 
 import os
 import shutil
+import sys
 import subprocess
 from pathlib import Path
 
@@ -113,3 +114,11 @@ def syslog_ng(bench, source, port, output):
     argv = [program, "-F", "--no-caps", "-f", str(config), "--module-path", str(modules),
             "-R", str(work / "persist"), "-p", str(work / "pid"), "-c", str(work / "control")]
     return Daemon(bench, work.name, argv, environment, port).start()
+
+
+def python_parsers():
+    """Other people's parsers and schemas: makes their packages importable, returns their place."""
+    if not (CACHE / "python" / "stamp").exists():
+        raise Skip("python-parsers are not there; ./dev receivers python-parsers gets them")
+    sys.path.insert(0, str(CACHE / "python" / "packages"))
+    return CACHE / "python"
