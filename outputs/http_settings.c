@@ -100,7 +100,7 @@ static const struct config_item elasticsearch_items[] = {
 	{ .name = "timestamp_field",
 	  .type = CONFIG_STRING,
 	  .offset = AT(elasticsearch.timestamp_field),
-	  .value = "@timestamp",
+	  .value = "'@timestamp'",
 	  .help = "Put in front of each event when the format is json; empty: not." },
 	{ .name = "pipeline",
 	  .type = CONFIG_STRING,
@@ -454,6 +454,10 @@ static int check_limits(const struct config_node *cfg, const struct http_setting
 				    "batch.max_bytes to no more than that, and less where its own "
 				    "fields are large",
 				    profile->name, (unsigned long long)profile->max_batch_bytes);
+	if (format->is_binary)
+		return config_error(config_node_get(cfg, "format"), em,
+				    "format %s is binary: neither lines nor JSON can carry it",
+				    format->name);
 	if (profile->needs_json && !strstr(format->content_type, "json"))
 		return config_error(config_node_get(cfg, "format"), em,
 				    "profile %s needs a JSON format, %s is none", profile->name,

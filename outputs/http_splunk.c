@@ -7,6 +7,8 @@
 #include "outputs/http_profile.h"
 #include "outputs/json_scan.h"
 
+#define NAME_BYTES 255u /* of index, source and sourcetype */
+
 static int splunk_check(const struct config_node *cfg, const struct http_settings *set,
 			struct errmsg *em)
 {
@@ -19,6 +21,10 @@ static int splunk_check(const struct config_node *cfg, const struct http_setting
 	    (strlen(channel) != 36 || channel[strspn(channel, "0123456789abcdefABCDEF-")]))
 		return config_error(config_node_get(node, "channel"), em,
 				    "channel must be a GUID of 36 characters");
+	if (strlen(set->splunk.index) > NAME_BYTES || strlen(set->splunk.source) > NAME_BYTES ||
+	    strlen(set->splunk.sourcetype) > NAME_BYTES)
+		return config_error(node, em, "index, source and sourcetype have at most %u bytes",
+				    NAME_BYTES);
 	return 0;
 }
 
@@ -56,11 +62,12 @@ static void splunk_frame(const struct http_context *ctx, struct batch *batch,
 			 struct http_body *body)
 {
 	struct buf *out = http_body_text(body);
-	char same[512];
+	char same[4 * 6 * (NAME_BYTES + 20)]; /* four, each byte escaped */
 	struct buf fixed = buf_fixed(same, sizeof(same));
 	size_t i;
 
-	json_field_string(&fixed, "host", ctx->node);
+	buf_lit(&fixed, ",\"host\":");
+	json_quoted(&fixed, ctx->node);
 	put_text(&fixed, "source", ctx->set->splunk.source);
 	put_text(&fixed, "sourcetype", ctx->set->splunk.sourcetype);
 	put_text(&fixed, "index", ctx->set->splunk.index);

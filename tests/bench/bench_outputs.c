@@ -2,11 +2,12 @@
  * events and delivers them to one destination after the other. Wall time from its start until the
  * last event is acknowledged, and the CPU time of the whole process, start included; medians.
  *
- *   bench_outputs [--json] */
+ *   bench_outputs [--json] [FIGURE...] */
 #include "base/log.h"
 #include "outputs/forwarder.h"
 #include "outputs/sandbox.h"
 #include "pipeline/journal.h"
+#include "tests/bench/http_sink.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -21,19 +22,35 @@
 #define EVENT_BYTES 1024u
 #define RUNS	    5
 
+/* us: name of the same figure as microseconds of CPU per event; NULL: not wanted. */
 static const struct {
-	const char *name, *yaml;
+	const char *name, *yaml, *us;
 } cases[] = {
-	{ "deliver_null_events_per_cpu_s", "- {name: n, type: 'null'}\n" },
+	{ "deliver_null_events_per_cpu_s", "- {name: n, type: 'null'}\n", "null_us" },
 	{ "deliver_file_events_per_cpu_s",
-	  "- {name: n, type: file, path: '${BENCH_DIR}/out/events', rotate_bytes: 0}\n" },
-	{ "deliver_compact_events_per_cpu_s", "- {name: n, type: 'null', format: compact}\n" },
+	  "- {name: n, type: file, path: '${BENCH_DIR}/out/events', rotate_bytes: 0}\n", NULL },
+	{ "deliver_compact_events_per_cpu_s", "- {name: n, type: 'null', format: compact}\n",
+	  NULL },
+	{ "deliver_http_events_per_cpu_s",
+	  "- {name: n, type: http, profile: elasticsearch, url: 'http://localhost:${BENCH_HTTP}'}\n",
+	  "http_us" },
+	{ "deliver_https_events_per_cpu_s",
+	  "- {name: n, type: http, profile: elasticsearch, url: 'https://localhost:${BENCH_HTTPS}', "
+	  "tls: {ca_file: '${BENCH_DIR}/https.pem'}}\n",
+	  "https_us" },
+	{ "deliver_http_lines_events_per_cpu_s",
+	  "- {name: n, type: http, url: 'http://localhost:${BENCH_HTTP}/lines'}\n",
+	  "http_lines_us" },
+	{ "deliver_http_zstd_events_per_cpu_s",
+	  "- {name: n, type: http, url: 'http://localhost:${BENCH_HTTP}/lines', compression: zstd}\n",
+	  "http_zstd_us" },
 };
 
 struct bench {
 	char dir[64], journal_dir[96], state_dir[96];
 	struct clock clock;
 	struct metrics_board *board;
+	bool is_wanted[ARRAY_SIZE(cases)], has_reported;
 	double cpu_rate[ARRAY_SIZE(cases)][RUNS], wall_rate[ARRAY_SIZE(cases)][RUNS];
 };
 
@@ -178,6 +195,14 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void report_json(const char *name, double value, double min, double max, bool is_first)
+{
+	printf("%s{\"name\":\"%s\",\"value\":%.*f,\"unit\":\"%s\",\"min\":%.*f,"
+	       "\"max\":%.*f,\"runs\":%d}",
+	       is_first ? "" : ",", name, value < 1000 ? 3 : 0, value, value < 1000 ? "us" : "1/s",
+	       value < 1000 ? 3 : 0, min, value < 1000 ? 3 : 0, max, RUNS);
+}
+
 static void report(struct bench *bench, bool json)
 {
 	size_t i;
@@ -187,24 +212,62 @@ static void report(struct bench *bench, bool json)
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		double *cpu = bench->cpu_rate[i], *wall = bench->wall_rate[i];
 
+		if (!bench->is_wanted[i])
+			continue;
 		qsort(cpu, RUNS, sizeof(*cpu), compare);
 		qsort(wall, RUNS, sizeof(*wall), compare);
-		if (json)
-			printf("%s{\"name\":\"%s\",\"value\":%.0f,\"unit\":\"1/s\",\"min\":%.0f,"
-			       "\"max\":%.0f,\"runs\":%d}",
-			       i ? "," : "", cases[i].name, cpu[RUNS / 2], cpu[0], cpu[RUNS - 1],
-			       RUNS);
-		else
-			printf("%-34s %9.0f per CPU second (%.0f to %.0f), %.0f by the clock\n",
-			       cases[i].name, cpu[RUNS / 2], cpu[0], cpu[RUNS - 1], wall[RUNS / 2]);
+		if (!json) {
+			printf("%-38s %9.0f per CPU second (%.0f to %.0f; %.2f us each), %.0f by the "
+			       "clock\n",
+			       cases[i].name, cpu[RUNS / 2], cpu[0], cpu[RUNS - 1],
+			       1e6 / cpu[RUNS / 2], wall[RUNS / 2]);
+			continue;
+		}
+		report_json(cases[i].name, cpu[RUNS / 2], cpu[0], cpu[RUNS - 1],
+			    !bench->has_reported);
+		bench->has_reported = true;
+		if (cases[i].us)
+			report_json(cases[i].us, 1e6 / cpu[RUNS / 2], 1e6 / cpu[RUNS - 1],
+				    1e6 / cpu[0], false);
 	}
 	if (json)
 		printf("]}\n");
 }
 
+/* The receivers, each behind a variable that a case's configuration names. */
+static void start_sinks(struct bench *bench)
+{
+	char path[96], text[16];
+	uint16_t port;
+
+	snprintf(path, sizeof(path), "%s/https.pem", bench->dir);
+	if (http_sink_start(NULL, &port) < 0)
+		die("no HTTP sink");
+	snprintf(text, sizeof(text), "%u", port);
+	setenv("BENCH_HTTP", text, 1);
+	if (http_sink_start(path, &port) < 0)
+		die("no HTTPS sink");
+	snprintf(text, sizeof(text), "%u", port);
+	setenv("BENCH_HTTPS", text, 1);
+}
+
+/* With names of figures behind the options, only these. */
+static void choose(struct bench *bench, char **wanted)
+{
+	size_t i, j;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		bench->is_wanted[i] = !*wanted;
+		for (j = 0; wanted[j]; j++)
+			bench->is_wanted[i] |= strcmp(wanted[j], cases[i].name) == 0 ||
+					       (cases[i].us && strcmp(wanted[j], cases[i].us) == 0);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct bench bench = { .dir = "/tmp/weir-bench-XXXXXX" };
+	bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
 	unsigned int run;
 	size_t i;
 	struct metrics_fds fds;
@@ -219,11 +282,14 @@ int main(int argc, char **argv)
 	bench.board = metrics_create(&fds);
 	if (!bench.board)
 		die("no memory");
+	choose(&bench, argv + 1 + json);
+	start_sinks(&bench);
 	fill_journal(&bench);
 	for (run = 0; run < RUNS; run++)
 		for (i = 0; i < ARRAY_SIZE(cases); i++)
-			run_case(&bench, i, run);
-	report(&bench, argc > 1 && strcmp(argv[1], "--json") == 0);
+			if (bench.is_wanted[i])
+				run_case(&bench, i, run);
+	report(&bench, json);
 	remove_all(bench.dir);
 	return 0;
 }
