@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
 """What the sensor costs, measured on this machine in one go: `./dev bench sensor`.
 
-Every figure that compares is a paired one: without weir, with weir, in turn, several times over,
-and the figure is the median of the pairs' ratios or differences. Load that others put on the
-machine then falls on both sides. A side is the median of short slices, so that a slow moment does
-not make the figure. CPU time is that of the whole loop, user and system, so what weir's programs
-take in the kernel is in it; weir's own two processes are shown beside.
+What weir costs a process that it looks at is measured in pairs of short slices of one loop, alone on
+one CPU, with weir's kernel programs attached and not, in turn (bench_sensor). Load that others put on
+the machine falls on both. The figure is the mean of the pairs without the fifth that is lowest and
+the fifth that is highest, and `min` and `max` are the ends of its 95 % interval. CPU time is that of
+the loop, user and system, so what the programs take in the kernel is in it. What weir's own two
+processes take, on whatever CPU, is not: that is the figures with `own` in their names. The other
+figures are medians, with the least and the greatest.
 
   known_event_us, exec_event_us, collector_events_per_s, splice_ratio
                          the collector's own code on recorded bytes (bench_collector, bench_pipeline)
-  exec_overhead_percent  CPU of a spawn-exec-exit loop with weir over without
-  kernel_exec_us         run time of weir's programs per exec+exit (kernel.bpf_stats_enabled)
+  exec_overhead_percent  CPU of a spawn-exec-exit loop with the programs over without
+  kernel_exec_us         run time of the programs per exec+exit (kernel.bpf_stats_enabled)
   tcp_overhead_percent   CPU of a connect-accept-close loop on loopback
+  kernel_tcp_us          run time of the programs per connection
+  exec_own_us, tcp_own_us
+                         CPU of weir's two processes per round of those loops
   rss_mib                both processes, resident, with 10,000 live processes
   start_ms               launch until the first event is in the output, with 1,000 processes
   storm                  so many seconds of exec: each seen or counted; the books balance
@@ -31,7 +36,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 import harness  # noqa: E402
 
-STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
+TRIM = 0.2  # of the samples, at either end
+
+
+def trimmed_mean(samples):
+    """(mean, half of the 95 % interval), after Tukey and McLaughlin."""
+    ordered = sorted(samples)
+    cut = int(len(ordered) * TRIM)
+    kept = ordered[cut:len(ordered) - cut]
+    winsorized = [kept[0]] * cut + kept + [kept[-1]] * cut
+    error = statistics.stdev(winsorized) / ((1 - 2 * TRIM) * len(ordered) ** 0.5)
+    return statistics.mean(kept), 1.96 * error
 
 
 class Figures:
@@ -42,6 +57,12 @@ class Figures:
         self.rows.append({"name": name, "value": round(statistics.median(samples), 3),
                           "unit": unit, "min": round(min(samples), 3),
                           "max": round(max(samples), 3), "runs": len(samples), "how": how})
+
+    def add_mean(self, name, samples, unit, how):
+        mean, half = trimmed_mean(samples)
+        self.rows.append({"name": name, "value": round(mean, 3), "unit": unit,
+                          "min": round(mean - half, 3), "max": round(mean + half, 3),
+                          "runs": len(samples), "how": how})
 
     def print_table(self):
         print(f"{'figure':<26}{'median':>11}  {'unit':<9}{'min':>10}{'max':>11}{'runs':>6}  how")
@@ -56,23 +77,9 @@ class Figures:
 
 # --- one run -----------------------------------------------------------------------------------
 
-SLICES = 8
-
-
 def storm(*arguments):
     done = harness.run_ok([harness.act("storm"), *map(str, arguments)], timeout=300)
     return json.loads(done.out)
-
-
-def cpu_us_per_round(result):
-    return (result["user_ns"] + result["system_ns"]) / result["iterations"] / 1e3
-
-
-def sliced(seconds, *arguments):
-    """(CPU per round, rounds): the median of short runs, and how many rounds all had."""
-    results = [storm(*arguments, "for", seconds / SLICES) for _ in range(SLICES)]
-    return (statistics.median(map(cpu_us_per_round, results)),
-            sum(result["iterations"] for result in results))
 
 
 def stop_unchecked(weir):
@@ -130,104 +137,67 @@ def drained(weir):
     return captured()
 
 
-# --- overhead of loops -------------------------------------------------------------------------
+# --- what the kernel programs cost a loop ------------------------------------------------------
 
-def paired(runs, loop):
-    """[(without, with, weir's own CPU per round)] in us, of `runs` pairs; loop() gives what
-    sliced() does. What is still in the ring when a loop ends is some hundredth of it."""
-    loop()  # caches warm
-    pairs = []
-    for i in range(runs):
-        def plain():
-            return loop()[0]
-
-        def watched():
-            with WithWeir() as weir:
-                pids = [weir.process.pid, weir.forwarder_pid()]
-                before = [cpu_seconds(pid) for pid in pids]
-                cost, rounds = loop()
-                own = sum(map(cpu_seconds, pids)) - sum(before)
-            return cost, own * 1e6 / rounds
-        if i % 2:
-            with_weir, own = watched()
-            without = plain()
-        else:
-            without = plain()
-            with_weir, own = watched()
-        pairs.append((without, with_weir, own))
-    return pairs
+def slices(options, rounds, *what):
+    """What bench_sensor prints, in us per round."""
+    done = harness.run_ok([str(harness.BENCHES / "bench_sensor"), harness.act("storm"),
+                           str(options.pairs), str(rounds), *what], timeout=600)
+    result = json.loads(done.out)
+    # A few runs in millions are left out by the kernel: the program was at work on that CPU.
+    harness.check(result["lost"] < rounds, f"{result['lost']} records lost")
+    return {name: [ns / rounds / 1e3 for ns in result[name]]
+            for name in ("plain", "watched", "in_programs")}
 
 
-def report_pairs(figures, prefix, pairs, what):
-    figures.add(f"{prefix}_overhead_percent", [(b / a - 1) * 100 for a, b, _ in pairs], "percent",
-                f"CPU of {what}, with weir over without, paired")
-    figures.add(f"{prefix}_added_us", [b - a for a, b, _ in pairs], "us",
-                f"CPU added per {what}, paired")
-    figures.add(f"{prefix}_base_us", [a for a, _, _ in pairs], "us", f"CPU per {what}, no weir")
-    figures.add(f"{prefix}_collector_us", [own for _, _, own in pairs], "us",
-                "CPU of weir's two processes per round")
+def overhead(figures, prefix, times, what):
+    pairs = list(zip(times["plain"], times["watched"]))
+    figures.add_mean(f"{prefix}_overhead_percent", [(b / a - 1) * 100 for a, b in pairs],
+                     "percent", f"CPU of a loop of {what}, programs attached over not, paired")
+    figures.add_mean(f"{prefix}_added_us", [b - a for a, b in pairs], "us",
+                     f"CPU added per {what}, paired")
+    figures.add_mean(f"{prefix}_base_us", times["plain"], "us", f"CPU per {what}, none attached")
 
 
 def exec_overhead(figures, options):
-    noop = harness.act("noop")
-    pairs = paired(options.runs, lambda: sliced(options.seconds, "exec", noop))
-    report_pairs(figures, "exec", pairs, "spawn+exec+exit")
+    times = slices(options, 60, "exec", harness.act("noop"))
+    overhead(figures, "exec", times, "spawn+exec+exit")
+    figures.add("kernel_exec_us", times["in_programs"], "us",
+                "run time of the programs per spawn+exec+exit (bpf_stats)")
 
 
 def tcp_overhead(figures, options):
-    pairs = paired(options.runs, lambda: sliced(options.seconds, "tcp"))
-    report_pairs(figures, "tcp", pairs, "connect+accept+close")
+    times = slices(options, 1000, "tcp")
+    overhead(figures, "tcp", times, "connect+accept+close")
+    figures.add("kernel_tcp_us", times["in_programs"], "us",
+                "the same per connect+accept+close")
 
 
 def idle_overhead(figures, options):
     """A process that neither forks, executes nor connects: it makes system calls."""
-    pairs = paired(options.runs, lambda: sliced(options.seconds, "calls"))
-    figures.add("bystander_overhead_percent", [(b / a - 1) * 100 for a, b, _ in pairs], "percent",
-                "CPU of a loop of getppid, with weir over without, paired")
+    overhead(figures, "bystander", slices(options, 100, "calls"), "thousand getppid")
 
 
-# --- kernel side -------------------------------------------------------------------------------
+# --- what weir's own processes take ------------------------------------------------------------
 
-def program_times():
-    """{(id, name): (run time ns, runs)} of all loaded programs."""
-    done = harness.run(["bpftool", "-j", "prog", "show"])
-    if done.status:
-        return None
-    return {(p["id"], p.get("name", "")): (p.get("run_time_ns", 0), p.get("run_cnt", 0))
-            for p in json.loads(done.out)}
-
-
-def kernel_cost_of(options, *arguments):
-    """[us per round] of `runs` storms. Reading the clock around each run of a program is in it, and
-    dear on a virtual machine: an upper bound."""
+def own_us(options, *arguments):
+    """[CPU of both processes per round] of some loops. What is still in the ring when a loop ends
+    is some hundredth of it."""
     samples = []
-    for _ in range(options.runs):
-        others = set(program_times())
-        with WithWeir():
-            start = program_times()
-            result = storm(*arguments, "times", options.count)
-            end = program_times()
-        spent = sum(end[key][0] - start[key][0] for key in end
-                    if key in start and key not in others)
-        samples.append(spent / result["iterations"] / 1e3)
+    with WithWeir() as weir:
+        pids = [weir.process.pid, weir.forwarder_pid()]
+        for _ in range(options.runs):
+            before = sum(map(cpu_seconds, pids))
+            rounds = storm(*arguments, "for", options.seconds)["iterations"]
+            samples.append((sum(map(cpu_seconds, pids)) - before) * 1e6 / rounds)
     return samples
 
 
-def kernel_cost(figures, options):
-    """Run time of every program that weir loaded, over the rounds of a storm."""
-    if program_times() is None:
-        print("kernel_exec_us: skipped, no bpftool", file=sys.stderr)
-        return
-    before = STATS.read_text()
-    STATS.write_text("1")
-    try:
-        execs = kernel_cost_of(options, "exec", harness.act("noop"))
-        connections = kernel_cost_of(options, "tcp")
-    finally:
-        STATS.write_text(before)
-    figures.add("kernel_exec_us", execs, "us",
-                "run time of weir's programs per spawn+exec+exit (bpf_stats)")
-    figures.add("kernel_tcp_us", connections, "us", "the same per connect+accept+close")
+def own_processes(figures, options):
+    figures.add("exec_own_us", own_us(options, "exec", harness.act("noop")), "us",
+                "CPU of weir's two processes per spawn+exec+exit")
+    figures.add("tcp_own_us", own_us(options, "tcp"), "us",
+                "the same per connect+accept+close, four events")
 
 
 # --- memory and start --------------------------------------------------------------------------
@@ -325,8 +295,8 @@ def collector_path(figures, options):
                 figures.rows.append({**row, "how": HOW[row["name"]]})
 
 
-PARTS = {"collector": collector_path, "exec": exec_overhead, "kernel": kernel_cost,
-         "tcp": tcp_overhead, "idle": idle_overhead, "memory": memory, "start": start_time,
+PARTS = {"collector": collector_path, "exec": exec_overhead, "tcp": tcp_overhead,
+         "idle": idle_overhead, "own": own_processes, "memory": memory, "start": start_time,
          "storm": long_storm}
 
 
@@ -335,14 +305,14 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="figures for programs")
     parser.add_argument("--quick", action="store_true", help="few and short runs")
-    parser.add_argument("--runs", type=int, default=11, help="pairs per figure (11)")
-    parser.add_argument("--seconds", type=float, default=2, help="length of one loop (2)")
-    parser.add_argument("--count", type=int, default=5000, help="execs per kernel run (5000)")
+    parser.add_argument("--runs", type=int, default=11, help="runs per figure (11)")
+    parser.add_argument("--pairs", type=int, default=200, help="pairs of slices per loop (200)")
+    parser.add_argument("--seconds", type=float, default=1, help="length of a loop with weir (1)")
     parser.add_argument("--storm", type=float, default=60, help="length of the long storm (60)")
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="default: all")
     options = parser.parse_args()
     if options.quick:
-        options.runs, options.seconds, options.count, options.storm = 3, 2, 1000, 5
+        options.runs, options.pairs, options.seconds, options.storm = 3, 20, 1, 5
     figures = Figures()
     try:
         harness.check_machine()
