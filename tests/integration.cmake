@@ -22,6 +22,8 @@ foreach(act hold memfd_exec thread_exec fork_storm exec_chain pid_reuse orphan e
 	weir_act(${act})
 endforeach()
 weir_act(storm SOURCE bench/storm.c)
+weir_act(kafka_client)
+target_link_libraries(act_kafka_client PRIVATE PkgConfig::RDKAFKA)
 
 find_package(Python3 3.11 COMPONENTS Interpreter)
 if(TARGET weir AND Python3_Interpreter_FOUND)
