@@ -17,7 +17,7 @@ static int elasticsearch_check(const struct config_node *cfg, const struct http_
 	const char *index = set->elasticsearch.index;
 	struct errmsg why;
 
-	if (*index == '\0' || strpbrk(index, " \"\\/*?<>|,#:") || strchr("-_+.", *index))
+	if (strpbrk(index, " \"\\/*?<>|,#:") || (*index && strchr("-_+.", *index)))
 		return config_error(config_node_get(node, "index"), em,
 				    "\"%.80s\" can't name an index or data stream: no blanks, none "
 				    "of \"\\/*?<>|,#: and not beginning with - _ + .",
@@ -45,7 +45,8 @@ static struct http_template_values values_of(const struct http_context *ctx, str
 	};
 }
 
-/* An index that is the same for all stands in the path, else with each event. */
+/* An index that is the same for all stands in the path, else with each event. Without one the URL
+ * names it, or the receiver has none. */
 static void elasticsearch_path(const struct http_context *ctx, const struct batch *batch,
 			       struct buf *path)
 {
@@ -53,7 +54,8 @@ static void elasticsearch_path(const struct http_context *ctx, const struct batc
 						     .output = str_of(ctx->set->common.name),
 						     .boot = batch_boot_id(batch) };
 
-	if (!http_template_is_of_event(ctx->set->elasticsearch.index)) {
+	if (*ctx->set->elasticsearch.index &&
+	    !http_template_is_of_event(ctx->set->elasticsearch.index)) {
 		buf_putc(path, '/');
 		http_template_write(ctx->set->elasticsearch.index, &values, HTTP_TEMPLATE_URL,
 				    path);

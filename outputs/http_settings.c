@@ -96,7 +96,8 @@ static const struct config_item elasticsearch_items[] = {
 	  .type = CONFIG_STRING,
 	  .offset = AT(elasticsearch.index),
 	  .value = "logs-weir-default",
-	  .help = "Index or data stream; may name {kind}, {date} (2026.11.30), {node}." },
+	  .help = "Index or data stream; may name {kind}, {date} (2026.11.30), {node}. Empty: "
+		  "none is named, for receivers that have none or a URL that names it." },
 	{ .name = "timestamp_field",
 	  .type = CONFIG_STRING,
 	  .offset = AT(elasticsearch.timestamp_field),

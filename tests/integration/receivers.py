@@ -2,10 +2,13 @@
 scenario and ends it with the scenario; without it the scenario is skipped (`./dev receivers NAME`
 installs it)."""
 
+import json
 import os
 import shutil
-import sys
 import subprocess
+import sys
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 import harness
@@ -122,3 +125,103 @@ def python_parsers():
         raise Skip("python-parsers are not there; ./dev receivers python-parsers gets them")
     sys.path.insert(0, str(CACHE / "python" / "packages"))
     return CACHE / "python"
+
+
+class VictoriaLogs:
+    """Takes Elasticsearch's _bulk, Loki's push and JSON lines; answers what it has. An account per
+    output keeps them apart."""
+
+    def __init__(self, bench):
+        self.program = cached("victorialogs", "victoria-logs")
+        self.data = bench.path("victorialogs")
+        self.log = bench.path("victorialogs.log")
+        self.port = harness.free_port()
+        self.process = None
+        bench.on_exit(self.stop)
+        self.start()
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [str(self.program), f"-storageDataPath={self.data}", "-retentionPeriod=100y",
+                 f"-httpListenAddr=127.0.0.1:{self.port}", "-loggerLevel=WARN"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        harness.wait_until(self._is_up, "VictoriaLogs to answer", 60)
+
+    def _is_up(self):
+        try:
+            return self._get("/health", 0)
+        except OSError:
+            return None
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+
+    def _get(self, path, account):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}",
+                                         headers={"AccountID": str(account)})
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.read()
+
+    def events(self, account):
+        """All that an account has, each a flat object."""
+        self._get("/internal/force_flush", account)
+        query = urllib.parse.urlencode({"query": "* | limit 100000"})
+        lines = self._get(f"/select/logsql/query?{query}", account).splitlines()
+        return [json.loads(line) for line in lines]
+
+
+class Collector:
+    """The OpenTelemetry Collector: what its receivers take stands in a file, a line per request.
+    `receivers` is their part of its configuration; {port} in it is the port."""
+
+    def __init__(self, bench, receivers, name="otelcol"):
+        self.program = cached("otelcol", "otelcol")
+        self.directory = bench.path(name)
+        self.directory.mkdir()
+        self.port = harness.free_port()
+        self.out = self.directory / "out.json"
+        self.log = self.directory / "log"
+        self.process = None
+        config = {
+            "receivers": json.loads(json.dumps(receivers).replace("{port}", str(self.port))),
+            "exporters": {"file": {"path": str(self.out), "flush_interval": "100ms",
+                                   "append": True}},
+            "service": {"pipelines": {"logs": {"receivers": list(receivers),
+                                               "exporters": ["file"]}},
+                        "telemetry": {"metrics": {"level": "none"}}},
+        }
+        (self.directory / "config.yaml").write_text(json.dumps(config))
+        bench.on_exit(self.stop)
+        self.start()
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [str(self.program), "--config", str(self.directory / "config.yaml")],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        started = self.log.read_text().count("Everything is ready")
+        harness.wait_until(lambda: self._is_up(started), "the collector to be ready", 60)
+
+    def _is_up(self, before):
+        if self.process.poll() is not None:
+            raise harness.Failure(f"the collector ended: {self.log.read_text()[-2000:]}")
+        return self.log.read_text().count("Everything is ready") > before
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+
+    def records(self):
+        """Log records as OTLP has them in JSON."""
+        if not self.out.exists():
+            return []
+        found = []
+        for line in self.out.read_text().splitlines():
+            for resource in json.loads(line).get("resourceLogs", []):
+                for scope in resource["scopeLogs"]:
+                    found += scope["logRecords"]
+        return found
