@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define NSEC_PER_USEC 1000u
-#define HOST_BYTES    256
-#define NUMBER_BYTES  20 /* of a uint64_t in decimal digits */
-#define SECOND_BYTES  24 /* "2026-01-02T03:04:05" or "Jan  2 03:04:05" */
-#define BOM	      "\xEF\xBB\xBF"
+#define HOST_BYTES   256
+#define NUMBER_BYTES 20 /* of a uint64_t in decimal digits */
+#define SECOND_BYTES 24 /* "2026-01-02T03:04:05" or "Jan  2 03:04:05" */
+#define BOM	     "\xEF\xBB\xBF"
 
 static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
 				      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
@@ -34,6 +33,8 @@ struct syslog_message {
 	uint64_t second; /* that second_text shows */
 	size_t second_len;
 	char second_text[SECOND_BYTES];
+	size_t second_digits_len;
+	char second_digits[NUMBER_BYTES];
 };
 
 static const char *kind_name(size_t kind)
@@ -158,6 +159,7 @@ static void show_second(struct syslog_message *m, uint64_t second)
 {
 	bool old = m->settings->standard == SYSLOG_RFC3164;
 	struct buf out = buf_fixed(m->second_text, sizeof(m->second_text));
+	struct buf digits = buf_fixed(m->second_digits, sizeof(m->second_digits));
 	time_t time = second;
 	struct tm tm;
 
@@ -169,33 +171,64 @@ static void show_second(struct syslog_message *m, uint64_t second)
 		buf_printf(&out, "%s %2d %02d:%02d:%02d", months[tm.tm_mon], tm.tm_mday, tm.tm_hour,
 			   tm.tm_min, tm.tm_sec);
 	else
-		buf_printf(&out, "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1,
+		buf_printf(&out, "%04d-%02d-%02dT%02d:%02d:%02d.", tm.tm_year + 1900, tm.tm_mon + 1,
 			   tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	buf_u64(&digits, second);
 	m->second = second;
 	m->second_len = out.len;
+	m->second_digits_len = digits.len;
 }
 
-/* ".123456": not more digits than RFC 5424 has; the nanoseconds are in the structured data. */
-static void write_fraction(uint32_t us, struct buf *out)
+static inline char *put(char *to, const void *from, size_t n)
 {
-	char text[7] = { '.' };
-
-	memcpy(text + 1, buf_digit_pairs + 2 * (us / 10000), 2);
-	memcpy(text + 3, buf_digit_pairs + 2 * (us / 100 % 100), 2);
-	memcpy(text + 5, buf_digit_pairs + 2 * (us % 100), 2);
-	buf_put(out, text, sizeof(text));
+	memcpy(to, from, n);
+	return to + n;
 }
 
-static void write_sd(const struct kind_text *text, struct batch *batch, size_t i, struct buf *out)
+static inline char *put_str(char *to, struct str s)
+{
+	return put(to, s.p, s.n);
+}
+
+/* Nine digits, of which the timestamp shows six. */
+static void write_nanoseconds(uint32_t ns, char digits[9])
+{
+	memcpy(digits, buf_digit_pairs + 2 * (ns / 10000000), 2);
+	memcpy(digits + 2, buf_digit_pairs + 2 * (ns / 100000 % 100), 2);
+	memcpy(digits + 4, buf_digit_pairs + 2 * (ns / 1000 % 100), 2);
+	memcpy(digits + 6, buf_digit_pairs + 2 * (ns / 10 % 100), 2);
+	digits[8] = '0' + ns % 10;
+}
+
+/* The id of a record ends with its number: the digits are made once. */
+static char *put_id_and_seq(struct batch *batch, size_t i, char *p)
 {
 	const struct batch_event *event = batch_event_at(batch, i);
+	char seq[NUMBER_BYTES];
+	struct buf digits = buf_fixed(seq, sizeof(seq));
+	struct buf id = buf_fixed(p, EVENT_ID_BYTES);
 
-	batch_write_id(batch, i, out);
-	buf_lit(out, "\" seq=\"");
-	buf_u64(out, event->seq);
-	buf_puts(out, text->kind);
-	buf_u64(out, event->time_wall_ns);
-	buf_lit(out, "\"] ");
+	buf_u64(&digits, event->seq);
+	if (event->notice) {
+		batch_write_id(batch, i, &id);
+		p += id.len;
+	} else {
+		p = put_str(p, batch_boot_id(batch));
+		*p++ = '-';
+		p = put(p, seq, digits.len);
+	}
+	p = put_str(p, STR("\" seq=\""));
+	return put(p, seq, digits.len);
+}
+
+static char *put_sd(const struct syslog_message *m, const struct kind_text *text,
+		    struct batch *batch, size_t i, const char nanoseconds[9], char *p)
+{
+	p = put_id_and_seq(batch, i, p);
+	p = put_str(p, text->kind);
+	p = put(p, m->second_digits, m->second_digits_len);
+	p = put(p, nanoseconds, 9);
+	return put_str(p, STR("\"] "));
 }
 
 void syslog_write_header(struct syslog_message *m, struct batch *batch, size_t i, struct buf *out)
@@ -203,18 +236,23 @@ void syslog_write_header(struct syslog_message *m, struct batch *batch, size_t i
 	const struct batch_event *event = batch_event_at(batch, i);
 	const struct kind_text *text = &m->kinds[event->kind < EVENT_KINDS ? event->kind : 0];
 	uint64_t second = event->time_wall_ns / NSEC_PER_SEC;
+	char nanoseconds[9], *p;
 
+	if (!buf_reserve(out, m->header_max))
+		return;
 	if (second != m->second)
 		show_second(m, second);
-	buf_puts(out, text->start);
-	buf_put(out, m->second_text, m->second_len);
+	write_nanoseconds(event->time_wall_ns % NSEC_PER_SEC, nanoseconds);
+	p = put_str(out->p + out->len, text->start);
+	p = put(p, m->second_text, m->second_len);
 	if (m->settings->standard == SYSLOG_RFC5424)
-		write_fraction(event->time_wall_ns % NSEC_PER_SEC / NSEC_PER_USEC, out);
-	buf_puts(out, text->names);
+		p = put(p, nanoseconds, 6); /* as many as RFC 5424 has */
+	p = put_str(p, text->names);
 	if (m->has_sd)
-		write_sd(text, batch, i, out);
+		p = put_sd(m, text, batch, i, nanoseconds, p);
 	if (m->settings->bom && utf8_is_valid(batch_payload(batch, i)))
-		buf_lit(out, BOM);
+		p = put_str(p, STR(BOM));
+	out->len = p - out->p;
 }
 
 /* Backwards over the bytes of a character that is cut. */

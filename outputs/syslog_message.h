@@ -26,7 +26,8 @@ void syslog_message_free(struct syslog_message **message);
 size_t syslog_header_max(const struct syslog_message *message);
 /* max_message_bytes */
 size_t syslog_message_max(const struct syslog_message *message);
-/* Appends the header of event i of the batch, up to where the event's bytes follow. */
+/* Appends the header of event i of the batch, up to where the event's bytes follow. Wants room for
+ * syslog_header_max(), whatever it uses of that. */
 void syslog_write_header(struct syslog_message *message, struct batch *batch, size_t i,
 			 struct buf *out);
 /* How many bytes of the event fit behind a header of so many; the whole, or as far as a character

@@ -21,6 +21,8 @@ weir_unit_test(forwarder LIBS ${OUTPUT_LIBS} weir_journal)
 weir_fuzzer(format LIBS ${OUTPUT_LIBS} PkgConfig::JANSSON)
 target_sources(fuzz_format PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/format_inverse.c)
 weir_fuzzer(json_scan LIBS ${OUTPUT_LIBS})
+weir_fuzzer(syslog LIBS ${OUTPUT_LIBS})
+target_sources(fuzz_syslog PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/syslog_inverse.c)
 
 add_executable(bench_outputs ${PROJECT_SOURCE_DIR}/tests/bench/bench_outputs.c)
 target_link_libraries(bench_outputs PRIVATE ${OUTPUT_LIBS} weir_journal)
