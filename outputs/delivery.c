@@ -35,16 +35,6 @@ static int open_cursor(struct delivery *d, struct errmsg *em)
 	return 0;
 }
 
-static size_t window_of(const struct output_settings *settings)
-{
-	const struct output_type *type = settings->output_type;
-	unsigned int window = type->window_of ? type->window_of(settings) : type->window;
-
-	if (window == 0)
-		return 1;
-	return window < DELIVERY_WINDOW ? window : DELIVERY_WINDOW;
-}
-
 int delivery_create(const struct delivery_settings *settings, struct delivery **delivery_r,
 		    struct errmsg *em)
 {
@@ -57,12 +47,16 @@ int delivery_create(const struct delivery_settings *settings, struct delivery **
 		return -ENOMEM;
 	}
 	d->set = *settings;
-	d->window_size = window_of(settings->output);
 	backoff_init(&d->backoff, settings->output->retry.initial_ns,
 		     settings->output->retry.max_ns, settings->random, settings->random_ctx);
-	err = open_cursor(d, em);
+	err = delivery_window_create(d);
+	if (err)
+		errmsg_set(em, "no memory");
+	else
+		err = open_cursor(d, em);
 	if (err) {
 		errmsg_prefix(em, "output %s", settings->output->name);
+		delivery_window_free(d);
 		free(d);
 		return err;
 	}
@@ -122,14 +116,13 @@ static bool has_queued(struct delivery *d)
 static bool open_output(struct delivery *d)
 {
 	const struct output_settings *settings = d->set.output;
-	struct errmsg em = { "" };
+	struct answer why = { .verdict = OUTPUT_LOST };
 
 	if (d->out)
 		return true;
-	if (settings->output_type->open(settings, d->set.base, &d->out, &em) != 0) {
+	if (settings->output_type->open(settings, d->set.base, &d->out, &why.em) != 0) {
 		d->out = NULL;
-		d->error = em;
-		delivery_lose(d);
+		delivery_lose(d, d->round, &why);
 		return false;
 	}
 	d->out->type = settings->output_type;
@@ -155,11 +148,8 @@ void delivery_close_output(struct delivery *d)
 	d->busy_since_ns = 0;
 	d->lost_while_idle = false;
 	for (i = 0; i < d->window_count; i++) {
-		struct flight *f = delivery_flight(d, i);
-
-		f->is_settled = false;
-		if (f->state == FLIGHT_PENDING)
-			flight_take_back(d, f);
+		if (delivery_flight(d, i)->state == FLIGHT_PENDING)
+			flight_take_back(d, delivery_flight(d, i));
 	}
 }
 
@@ -179,48 +169,13 @@ static void write_cursor(struct delivery *d, bool sync)
 			  d->set.output->name, strerror(-err), (unsigned long long)suppressed);
 }
 
-static void count_flight(struct delivery *d, const struct flight *f)
+static void time_out(struct delivery *d, uint64_t round, const char *what)
 {
-	struct metrics_output *m = d->set.metrics;
+	uint64_t timeout_ns = d->set.output->output_type->settle_timeout_ns;
+	struct answer why = { .verdict = OUTPUT_LOST };
 
-	metric_add(&m->delivered, f->counts.delivered);
-	metric_add(&m->delivered_bytes, f->counts.bytes);
-	metric_add(&m->skipped, f->counts.skipped);
-	metric_add(&m->rejected, f->counts.rejected);
-	metric_add(&m->missed, f->counts.missed);
-	if (f->last_seq > d->acked_seq) {
-		d->acked_seq = f->last_seq;
-		metric_set(&m->acked_seq, f->last_seq);
-		metric_set(&m->acked_wall_ns, f->last_wall_ns);
-	}
-}
-
-/* The cursor follows the oldest flight: newer ones that are done wait for it. */
-static bool retire_flights(struct delivery *d)
-{
-	bool any = false;
-
-	while (d->window_count && delivery_flight(d, 0)->state == FLIGHT_DONE) {
-		count_flight(d, delivery_flight(d, 0));
-		if (batch_count(delivery_flight(d, 0)->batch))
-			d->retired_ns = delivery_now(d);
-		delivery_flight(d, 0)->state = FLIGHT_FREE;
-		d->window_head = (d->window_head + 1) % d->window_size;
-		d->window_count--;
-		any = true;
-	}
-	return any;
-}
-
-static void time_out(struct delivery *d, const char *what)
-{
-	struct errmsg em;
-
-	errmsg_set(
-		&em, "%s for %llu s", what,
-		(unsigned long long)(d->set.output->output_type->settle_timeout_ns / NSEC_PER_SEC));
-	d->error = em;
-	delivery_lose(d);
+	errmsg_set(&why.em, "%s for %llu s", what, (unsigned long long)(timeout_ns / NSEC_PER_SEC));
+	delivery_lose(d, round, &why);
 }
 
 static uint64_t busy_deadline_ns(const struct delivery *d)
@@ -230,42 +185,56 @@ static uint64_t busy_deadline_ns(const struct delivery *d)
 	return d->busy_since_ns && timeout ? d->busy_since_ns + timeout : DELIVERY_NEVER;
 }
 
-/* What the destination said since the last run, and what it should have said by now. */
-static void hear(struct delivery *d)
+static void hear_answers(struct delivery *d, bool of_loss)
 {
-	uint64_t now = delivery_now(d);
 	size_t i;
 
 	for (i = 0; i < d->window_count; i++) {
 		struct flight *f = delivery_flight(d, i);
 
-		if (f->state != FLIGHT_PENDING)
-			continue;
-		if (f->is_settled) {
-			f->is_settled = false;
-			flight_take_verdict(d, f, f->verdict);
-		} else if (now >= f->deadline_ns) {
-			time_out(d, "no answer");
-		}
+		if (f->state == FLIGHT_PENDING && f->is_settled &&
+		    (f->answer.verdict == OUTPUT_LOST) == of_loss)
+			flight_take_verdict(d, f, &f->answer);
 	}
-	if (d->lost_while_idle)
-		delivery_lose(d);
-	if (now >= busy_deadline_ns(d))
-		time_out(d, "not ready");
 }
 
-static bool send_flight(struct delivery *d, struct flight *f)
+/* What the destination said since the last run, and what it should have said by now. What arrived
+ * before the peer went away counts; only then is the rest taken back. */
+static void hear(struct delivery *d)
+{
+	const struct answer idle = { .verdict = OUTPUT_LOST, .em = d->error };
+	uint64_t now = delivery_now(d);
+	size_t i;
+
+	hear_answers(d, false);
+	hear_answers(d, true);
+	for (i = 0; i < d->window_count; i++) {
+		struct flight *f = delivery_flight(d, i);
+
+		if (f->state == FLIGHT_PENDING && now >= f->deadline_ns)
+			time_out(d, f->round, "no answer");
+	}
+	if (d->lost_while_idle)
+		delivery_lose(d, d->round, &idle);
+	if (now >= busy_deadline_ns(d))
+		time_out(d, d->round, "not ready");
+}
+
+static void send_flight(struct delivery *d, struct flight *f)
 {
 	struct batch *part = flight_part(f);
-	enum output_verdict verdict;
+	struct answer answer;
 
 	d->sends_left--;
-	d->error.text[0] = '\0';
-	verdict = d->out->type->send(d->out, part);
-	if (verdict != OUTPUT_BUSY)
+	d->said = (struct answer){ 0 };
+	f->round = d->round;
+	f->is_settled = false;
+	f->state = FLIGHT_PENDING; /* it may settle before send() returns */
+	d->said.verdict = d->out->type->send(d->out, part);
+	if (d->said.verdict != OUTPUT_BUSY)
 		batch_count_attempt(part);
-	flight_take_verdict(d, f, verdict);
-	return true;
+	answer = d->said;
+	flight_take_verdict(d, f, &answer);
 }
 
 /* One move of one flight; false when it can't make any now. */
@@ -279,12 +248,24 @@ static bool move_flight(struct delivery *d, struct flight *f)
 		if (!d->out || d->busy_since_ns || d->sends_left == 0 ||
 		    delivery_now(d) < d->wait_until_ns)
 			return false;
-		return send_flight(d, f);
+		send_flight(d, f);
+		return true;
 	case FLIGHT_PENDING:
 	case FLIGHT_DONE:
 		return false;
 	}
 	return false;
+}
+
+/* The flight that takes records; NULL: none does. */
+static struct flight *filling_flight(struct delivery *d)
+{
+	struct flight *newest;
+
+	if (d->window_count == 0)
+		return NULL;
+	newest = delivery_flight(d, d->window_count - 1);
+	return newest->state == FLIGHT_FILLING ? newest : NULL;
 }
 
 static bool step(struct delivery *d)
@@ -296,17 +277,15 @@ static bool step(struct delivery *d)
 		return false;
 	for (i = 0; i < n; i++)
 		moved |= move_flight(d, delivery_flight(d, i));
-	moved |= retire_flights(d);
-	if (d->window_count < d->window_size &&
-	    (d->window_count == 0 ||
-	     delivery_flight(d, d->window_count - 1)->state != FLIGHT_FILLING)) {
+	moved |= delivery_retire_flights(d);
+	if (d->window_count < d->window_size && !filling_flight(d)) {
 		struct flight *f = delivery_flight(d, d->window_count);
 
 		if (move_flight(d, f))
 			moved = true;
 		if (f->state != FLIGHT_FREE)
 			d->window_count++;
-		retire_flights(d);
+		delivery_retire_flights(d);
 	}
 	return moved && d->records_left && d->sends_left;
 }
@@ -332,22 +311,20 @@ static uint64_t flight_deadline_ns(const struct delivery *d, const struct flight
 	return DELIVERY_NEVER;
 }
 
-static bool can_fill(struct delivery *d)
-{
-	return d->window_count < d->window_size ||
-	       delivery_flight(d, d->window_count - 1)->state == FLIGHT_FILLING;
-}
-
 /* When there is something to read or to tell. */
 static uint64_t fill_deadline_ns(struct delivery *d)
 {
-	if (!can_fill(d))
+	const struct flight *f = filling_flight(d);
+
+	if (d->window_count == d->window_size && !f)
 		return DELIVERY_NEVER;
 	if (!d->reader)
 		return d->reader_wait_until_ns;
 	if (!d->is_at_end)
 		return 0; /* stopped by the bound on one run's work */
-	return delivery_owes_notice(d) && d->window_count == 0 ? d->notice_due_ns : DELIVERY_NEVER;
+	if (!delivery_owes_notice(d) || (f && batch_count(f->batch)))
+		return DELIVERY_NEVER; /* or with the batch after the one that fills */
+	return d->notice_due_ns;
 }
 
 static uint64_t next_run_ns(struct delivery *d)
@@ -363,40 +340,18 @@ static uint64_t next_run_ns(struct delivery *d)
 	return next;
 }
 
-static uint64_t events_in_flight(struct delivery *d)
-{
-	uint64_t n = 0;
-	size_t i;
-
-	for (i = 0; i < d->window_count; i++)
-		n += batch_count(delivery_flight(d, i)->batch);
-	return n;
-}
-
-/* Batches keep their memory from one to the next, but not through a rest. */
-static void release_batches(struct delivery *d)
-{
-	size_t i;
-
-	if (!d->retired_ns || d->window_count || delivery_now(d) < d->retired_ns + REST_NS)
-		return;
-	d->retired_ns = 0;
-	for (i = 0; i < d->window_size; i++)
-		batch_unref(&d->window[i].batch);
-}
-
 uint64_t delivery_run(struct delivery *d)
 {
 	d->records_left = RUN_RECORDS;
 	d->sends_left = RUN_SENDS;
 	hear(d);
-	retire_flights(d);
+	delivery_retire_flights(d);
 	while (step(d))
 		;
-	metric_set(&d->set.metrics->in_flight, events_in_flight(d));
+	metric_set(&d->set.metrics->in_flight, delivery_events_in_flight(d));
 	if (delivery_now(d) >= d->cursor_written_ns + CURSOR_INTERVAL_NS)
 		write_cursor(d, false);
-	release_batches(d);
+	delivery_release_spares(d);
 	return next_run_ns(d);
 }
 
@@ -422,7 +377,6 @@ bool delivery_is_drained(const struct delivery *d)
 void delivery_free(struct delivery **delivery)
 {
 	struct delivery *d = *delivery;
-	size_t i;
 
 	*delivery = NULL;
 	if (!d)
@@ -430,11 +384,7 @@ void delivery_free(struct delivery **delivery)
 	delivery_close_output(d);
 	delivery_set_state(d, OUTPUT_STATE_CLOSED);
 	write_cursor(d, true);
-	for (i = 0; i < DELIVERY_WINDOW; i++) {
-		while (d->window[i].part_count)
-			batch_unref(&d->window[i].parts[--d->window[i].part_count]);
-		batch_unref(&d->window[i].batch);
-	}
+	delivery_window_free(d);
 	journal_reader_close(&d->reader);
 	journal_cursor_close(&d->cursor);
 	dead_letters_free(&d->letters);
@@ -442,22 +392,36 @@ void delivery_free(struct delivery **delivery)
 	free(d);
 }
 
+/* What was said with output_error() and output_wait() goes with this verdict. */
+static struct answer take_answer(struct delivery *d, enum output_verdict verdict,
+				 const struct errmsg *em)
+{
+	struct answer answer = d->said;
+
+	d->said = (struct answer){ 0 };
+	answer.verdict = verdict;
+	if (em)
+		answer.em = *em;
+	return answer;
+}
+
 void output_settled(struct output *out, struct batch *batch, enum output_verdict verdict,
 		    const struct errmsg *em)
 {
 	struct delivery *d = out->delivery;
+	struct answer answer = take_answer(d, verdict, em);
 	size_t i;
 
-	if (em)
-		d->error = *em;
-	if (!batch)
+	if (!batch) {
 		d->lost_while_idle = true;
+		d->error = answer.em;
+	}
 	for (i = 0; batch && i < d->window_count; i++) {
 		struct flight *f = delivery_flight(d, i);
 
 		if (f->state == FLIGHT_PENDING && flight_part(f) == batch) {
 			f->is_settled = true;
-			f->verdict = verdict;
+			f->answer = answer;
 		}
 	}
 	d->set.wake(d->set.wake_ctx);
@@ -479,10 +443,10 @@ void output_stalled(struct output *out, enum output_verdict verdict, const struc
 
 void output_error(struct output *out, const struct errmsg *em)
 {
-	out->delivery->error = *em;
+	out->delivery->said.em = *em;
 }
 
 void output_wait(struct output *out, uint64_t wait_ns)
 {
-	out->delivery->peer_wait_ns = wait_ns < PEER_WAIT_MAX_NS ? wait_ns : PEER_WAIT_MAX_NS;
+	out->delivery->said.wait_ns = wait_ns < PEER_WAIT_MAX_NS ? wait_ns : PEER_WAIT_MAX_NS;
 }

@@ -7,8 +7,9 @@
  * work and says when it wants to be run again. Who runs it owns the timers (the forwarder, or a
  * test with a clock of its own).
  *
- * Memory is bounded by one batch in flight: batch.max_bytes formatted, up to four times that in
- * journaled form when the format is not JSON itself, plus the largest event there may be. */
+ * Memory is bounded by the batches in flight, at most as many as the destination's window: each
+ * batch.max_bytes formatted, up to four times that in journaled form when the format is not JSON
+ * itself, plus the largest event there may be. */
 #pragma once
 
 #include "base/clock.h"

@@ -147,13 +147,12 @@ static bool take_next(struct delivery *d, struct flight *f)
 	return false;
 }
 
-static void begin(struct delivery *d, struct flight *f)
+static void begin(struct flight *f)
 {
 	f->state = FLIGHT_FILLING;
 	f->counts = (struct flight_counts){ 0 };
 	f->last_seq = 0;
 	f->last_wall_ns = 0;
-	flight_put_notices(d, f);
 }
 
 uint64_t flight_due_ns(const struct delivery *d, const struct flight *f)
@@ -163,32 +162,26 @@ uint64_t flight_due_ns(const struct delivery *d, const struct flight *f)
 	return d->draining ? 0 : f->begun_ns + d->set.output->batch.max_age_ns;
 }
 
-/* A batch goes out full, or old; what was only skipped moves the cursor without one. */
+/* Nothing was for this output: the cursor moves without a batch. One that older flights keep the
+ * cursor from stays to be filled instead of taking another's place in the window. */
+static bool finish_empty(struct delivery *d, struct flight *f)
+{
+	bool is_bounded = f->counts.skipped >= RUN_RECORDS;
+
+	if (f != delivery_flight(d, 0) || !(d->is_at_end || is_bounded))
+		return false;
+	flight_is_done(d, f);
+	return f->last_seq || f->counts.missed;
+}
+
+/* A batch goes out full, or old. */
 static bool finish(struct delivery *d, struct flight *f)
 {
 	if (batch_is_full(f->batch) || d->has_spare || flight_due_ns(d, f) <= delivery_now(d)) {
-		f->parts[0] = f->batch;
-		batch_ref(f->batch);
-		f->part_count = 1;
-		f->state = FLIGHT_QUEUED;
+		flight_is_filled(d, f);
 		return true;
 	}
-	if (batch_count(f->batch) == 0 && d->is_at_end) {
-		f->state = FLIGHT_DONE;
-		return f->last_seq || f->counts.missed;
-	}
-	return false;
-}
-
-static bool has_batch(struct delivery *d, struct flight *f)
-{
-	const struct output_settings *set = d->set.output;
-
-	if (f->batch && batch_reset(f->batch))
-		return true;
-	batch_unref(&f->batch); /* a destination still holds it */
-	f->batch = batch_create(set->batch.max_events, set->batch.max_bytes);
-	return f->batch;
+	return batch_count(f->batch) == 0 && finish_empty(d, f);
 }
 
 bool flight_fill(struct delivery *d, struct flight *f)
@@ -198,10 +191,12 @@ bool flight_fill(struct delivery *d, struct flight *f)
 	if (!open_reader(d))
 		return f->state == FLIGHT_FILLING && finish(d, f);
 	if (f->state == FLIGHT_FREE) {
-		if (!has_batch(d, f))
+		if (!flight_take_batch(d, f))
 			return false;
-		begin(d, f);
+		begin(f);
 	}
+	if (batch_count(f->batch) == 0)
+		flight_put_notices(d, f);
 	d->is_at_end = false;
 	/* A notice may have taken the room that it needs: then it stays for the next. */
 	if (d->has_spare)

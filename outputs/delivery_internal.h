@@ -1,6 +1,6 @@
 /* outputs/delivery_internal.h: what the files of delivery share: delivery.c (life, run loop),
- * delivery_fill.c (journal to batch), delivery_verdict.c (what a verdict means), and nobody
- * else. */
+ * delivery_window.c (the batches on their way), delivery_fill.c (journal to batch),
+ * delivery_verdict.c (what a verdict means), delivery_notice.c (losses told), and nobody else. */
 #pragma once
 
 #include "base/log.h"
@@ -39,16 +39,24 @@ struct flight_counts {
 	uint64_t delivered, bytes, rejected, skipped, missed;
 };
 
+/* A verdict, and what the destination said with it. */
+struct answer {
+	enum output_verdict verdict;
+	uint64_t wait_ns; /* what the peer asked for; 0: nothing */
+	struct errmsg em;
+};
+
 struct flight {
 	enum flight_state state;
-	struct batch *batch;		   /* kept and reused */
+	struct batch *batch;		   /* from the spare ones; NULL: FREE or DONE */
 	struct batch *parts[FLIGHT_PARTS]; /* still to be sent; the last one first */
 	size_t part_count;
 	uint64_t last_seq, last_wall_ns; /* where the cursor goes once it is settled; 0: nowhere */
 	uint64_t begun_ns;		 /* boot clock: its first event was put in */
 	uint64_t deadline_ns;		 /* while PENDING */
+	uint64_t round;			 /* of the delivery when it was sent last */
 	bool is_settled; /* the destination has answered; acted upon in the next run */
-	enum output_verdict verdict;
+	struct answer answer;
 	struct flight_counts counts;
 };
 
@@ -65,9 +73,13 @@ struct delivery {
 	struct journal_cursor *cursor;
 	struct backoff backoff;
 	struct dead_letters *letters; /* NULL until the first refusal */
-	struct flight window[DELIVERY_WINDOW];
+	struct flight *window;	      /* a ring, the oldest first */
 	size_t window_size, window_head, window_count;
-	uint64_t retired_ns; /* when events last left it; 0: no memory is held for more */
+	/* Batches keep their memory from one use to the next: the last one used is the next. Those
+	 * that were not needed for a while go. */
+	struct batch *spares[DELIVERY_WINDOW];
+	size_t spare_count, spare_low; /* least that were left over since the last look */
+	uint64_t spares_looked_at_ns;
 
 	uint64_t read_seq;	     /* last one taken from the journal */
 	uint64_t acked_seq;	     /* the cursor */
@@ -78,7 +90,10 @@ struct delivery {
 	bool is_at_end;
 
 	uint64_t wait_until_ns; /* destination: no attempt before */
-	uint64_t peer_wait_ns;	/* what the peer asked for with its last answer; 0: nothing */
+	struct answer said;	/* what goes with the next verdict */
+	/* Grows with each failure that is waited for. What was sent before it says nothing about
+	 * how things are behind it. */
+	uint64_t round;
 	uint64_t reader_wait_until_ns;
 	uint64_t busy_since_ns; /* 0: not busy */
 	bool lost_while_idle;
@@ -87,7 +102,7 @@ struct delivery {
 	uint64_t drain_seq; /* while draining: nothing behind it is read; 0: no such number */
 	enum output_state state;
 	uint64_t down_since_ns; /* 0: not down */
-	struct errmsg error;	/* why, in the destination's words */
+	struct errmsg error;	/* why, for the log and the status */
 
 	struct untold untold[LOSS_CAUSES];
 	uint64_t notice_due_ns;
@@ -116,6 +131,22 @@ static inline struct batch *flight_part(const struct flight *f)
 void delivery_set_state(struct delivery *d, enum output_state state);
 void delivery_close_output(struct delivery *d);
 
+/* delivery_window.c */
+WARN_UNUSED int delivery_window_create(struct delivery *d);
+void delivery_window_free(struct delivery *d);
+/* An empty batch for the flight; false: no memory. */
+bool flight_take_batch(struct delivery *d, struct flight *f);
+/* It is to be sent. */
+void flight_is_filled(struct delivery *d, struct flight *f);
+/* Everything in it is settled. */
+void flight_is_done(struct delivery *d, struct flight *f);
+/* Counts the oldest flights that are done and moves the cursor behind them; newer ones that are
+ * done wait for older ones that are not. True: there was one. */
+bool delivery_retire_flights(struct delivery *d);
+uint64_t delivery_events_in_flight(struct delivery *d);
+/* Gives the memory back that was not needed for REST_NS. */
+void delivery_release_spares(struct delivery *d);
+
 /* delivery_fill.c: reads from the journal into the flight; true when something was done. */
 bool flight_fill(struct delivery *d, struct flight *f);
 /* When a flight that fills is to go out although it is not full. */
@@ -141,6 +172,7 @@ void delivery_bury(struct delivery *d, const struct dead_letter *letter);
 /* The destination goes away with the top part: what it had settled of it counts, the rest is to be
  * sent again. */
 void flight_take_back(struct delivery *d, struct flight *f);
-void flight_take_verdict(struct delivery *d, struct flight *f, enum output_verdict verdict);
-/* Closes the output and waits as long as the backoff says. */
-void delivery_lose(struct delivery *d);
+void flight_take_verdict(struct delivery *d, struct flight *f, const struct answer *answer);
+/* Closes the output and waits as long as the backoff says, once for all that was lost together:
+ * round is that in which what failed was sent. */
+void delivery_lose(struct delivery *d, uint64_t round, const struct answer *why);

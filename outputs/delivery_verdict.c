@@ -33,12 +33,13 @@ void delivery_bury(struct delivery *d, const struct dead_letter *letter)
 			 d->set.output->name, (unsigned long long)suppressed);
 }
 
-static struct str peer_words(const struct delivery *d)
+static struct str peer_words(const struct answer *answer)
 {
-	return d->error.text[0] ? str_of(d->error.text) : STR("refused");
+	return answer->em.text[0] ? str_of(answer->em.text) : STR("refused");
 }
 
-static void bury_event(struct delivery *d, struct batch *part, size_t i)
+static void bury_event(struct delivery *d, struct batch *part, size_t i,
+		       const struct answer *answer)
 {
 	const struct batch_event *event = batch_event_at(part, i);
 	struct str reason = batch_reason(part, i);
@@ -48,7 +49,7 @@ static void bury_event(struct delivery *d, struct batch *part, size_t i)
 		.time_wall_ns = clock_wall_ns(d->set.clock),
 		.seq = event->notice ? 0 : event->seq,
 		.output = str_of(d->set.output->name),
-		.reason = reason.n ? reason : peer_words(d),
+		.reason = reason.n ? reason : peer_words(answer),
 		.attempts = batch_attempts(part),
 		.event = batch_json(part, i),
 	};
@@ -104,7 +105,8 @@ static size_t apply_rest(struct batch *part, enum batch_event_verdict rest)
 }
 
 /* Counts and buries what is settled in the top part; what is not stays to be sent. */
-static void settle_part(struct delivery *d, struct flight *f, enum batch_event_verdict rest)
+static void settle_part(struct delivery *d, struct flight *f, enum batch_event_verdict rest,
+			const struct answer *answer)
 {
 	struct batch *part = flight_part(f), *remaining = NULL;
 	size_t i, left = apply_rest(part, rest);
@@ -126,7 +128,7 @@ static void settle_part(struct delivery *d, struct flight *f, enum batch_event_v
 		if (batch_event_at(part, i)->verdict == VERDICT_RETRY)
 			continue;
 		if (batch_event_at(part, i)->verdict == VERDICT_REFUSED)
-			bury_event(d, part, i);
+			bury_event(d, part, i, answer);
 		count_event(d, f, part, i);
 	}
 	batch_unref(&f->parts[f->part_count - 1]);
@@ -165,84 +167,122 @@ static bool bisect(struct flight *f)
 	return true;
 }
 
-/* As long as our own backoff says, or longer when the peer asked for it. */
-static void wait_before_retry(struct delivery *d, uint64_t wait_ns)
+/* Not before our own backoff says so, nor before the peer asked for it. */
+static void wait_before_retry(struct delivery *d, uint64_t wait_ns, const struct answer *answer)
 {
-	metric_add(&d->set.metrics->retries, 1);
-	if (wait_ns < d->peer_wait_ns)
-		wait_ns = d->peer_wait_ns;
-	d->peer_wait_ns = 0;
-	d->wait_until_ns = delivery_now(d) + wait_ns;
+	uint64_t until;
+
+	if (wait_ns < answer->wait_ns)
+		wait_ns = answer->wait_ns;
+	until = delivery_now(d) + wait_ns;
+	if (until > d->wait_until_ns)
+		d->wait_until_ns = until;
 }
 
-static void retry_later(struct delivery *d)
+/* Several batches that were on their way together may fail of one cause: only the first is a
+ * failure in the row that the backoff counts. True: this is the first. */
+static bool begin_round(struct delivery *d, uint64_t round)
 {
-	wait_before_retry(d, backoff_next(&d->backoff));
+	if (round != d->round)
+		return false;
+	d->round++;
+	return true;
+}
+
+static void say_why(struct delivery *d, const struct answer *answer, const char *otherwise)
+{
+	if (answer->em.text[0])
+		d->error = answer->em;
+	else
+		errmsg_set(&d->error, "%s", otherwise);
+}
+
+static void retry_later(struct delivery *d, uint64_t round, const struct answer *answer)
+{
+	bool is_first = begin_round(d, round);
+
+	metric_add(&d->set.metrics->retries, 1);
+	wait_before_retry(d, is_first ? backoff_next(&d->backoff) : 0, answer);
+	if (!is_first && d->state == OUTPUT_STATE_HELD)
+		return; /* what came with it needs a person */
+	say_why(d, answer, "the peer wants it again later");
 	delivery_set_state(d, OUTPUT_STATE_WAITING);
 }
 
-static void take_sent(struct delivery *d, struct flight *f)
+static void hold(struct delivery *d, uint64_t round, const struct answer *answer)
+{
+	begin_round(d, round);
+	metric_add(&d->set.metrics->retries, 1);
+	wait_before_retry(d, HELD_RETRY_NS, answer);
+	say_why(d, answer, "it didn't say why");
+	delivery_set_state(d, OUTPUT_STATE_HELD);
+}
+
+static void take_sent(struct delivery *d, struct flight *f, const struct answer *answer)
 {
 	size_t parts = f->part_count;
-	bool asked_again;
 
-	settle_part(d, f, VERDICT_SENT);
-	asked_again = f->part_count == parts;
-	if (asked_again) { /* it took some and wants the others later */
-		retry_later(d);
+	settle_part(d, f, VERDICT_SENT, answer);
+	if (f->part_count == parts) { /* it took some and wants the others later */
+		retry_later(d, f->round, answer);
 		return;
 	}
-	backoff_reset(&d->backoff);
-	d->peer_wait_ns = 0;
 	metric_add(&d->set.metrics->batches, 1);
+	if (d->busy_since_ns)
+		d->busy_since_ns = delivery_now(d); /* it moves */
+	if (f->round != d->round)
+		return; /* sent before the failure that is waited for */
+	backoff_reset(&d->backoff);
 	delivery_set_state(d, OUTPUT_STATE_UP);
 }
 
-static void take_refused(struct delivery *d, struct flight *f)
+static void take_refused(struct delivery *d, struct flight *f, const struct answer *answer)
 {
 	struct batch *part = flight_part(f);
 
 	if (has_event_verdicts(part)) {
 		size_t before = batch_count(part);
 
-		settle_part(d, f, VERDICT_RETRY);
+		settle_part(d, f, VERDICT_RETRY, answer);
 		if (f->part_count && batch_count(flight_part(f)) == before)
-			retry_later(d); /* every single one later: it said no to none */
+			retry_later(d, f->round, answer); /* it said no to none */
 	} else if (batch_count(part) == 1) {
-		settle_part(d, f, VERDICT_REFUSED);
+		settle_part(d, f, VERDICT_REFUSED, answer);
 	} else if (!bisect(f)) {
-		retry_later(d);
+		retry_later(d, f->round, answer);
 	}
 }
 
-void delivery_lose(struct delivery *d)
+void delivery_lose(struct delivery *d, uint64_t round, const struct answer *why)
 {
-	if (!d->error.text[0])
-		errmsg_set(&d->error, "the peer is gone");
-	delivery_close_output(d);
-	retry_later(d);
-}
+	struct answer lost = *why;
 
-static void hold(struct delivery *d)
-{
-	wait_before_retry(d, HELD_RETRY_NS);
-	delivery_set_state(d, OUTPUT_STATE_HELD);
+	if (!lost.em.text[0])
+		errmsg_set(&lost.em, "the peer is gone");
+	delivery_close_output(d);
+	retry_later(d, round, &lost);
 }
 
 void flight_take_back(struct delivery *d, struct flight *f)
 {
-	settle_part(d, f, VERDICT_RETRY);
-	f->state = f->part_count ? FLIGHT_QUEUED : FLIGHT_DONE;
+	bool is_sent = f->is_settled && f->answer.verdict == OUTPUT_SENT;
+	const struct answer *answer = &f->answer;
+
+	settle_part(d, f, is_sent ? VERDICT_SENT : VERDICT_RETRY, answer);
+	f->is_settled = false;
+	f->state = FLIGHT_QUEUED;
+	if (f->part_count == 0)
+		flight_is_done(d, f);
 }
 
-void flight_take_verdict(struct delivery *d, struct flight *f, enum output_verdict verdict)
+void flight_take_verdict(struct delivery *d, struct flight *f, const struct answer *answer)
 {
 	uint64_t timeout = d->set.output->output_type->settle_timeout_ns;
 
 	f->state = FLIGHT_QUEUED;
-	switch (verdict) {
+	switch (answer->verdict) {
 	case OUTPUT_SENT:
-		take_sent(d, f);
+		take_sent(d, f, answer);
 		break;
 	case OUTPUT_PENDING:
 		f->state = FLIGHT_PENDING;
@@ -252,21 +292,21 @@ void flight_take_verdict(struct delivery *d, struct flight *f, enum output_verdi
 		d->busy_since_ns = delivery_now(d) ? delivery_now(d) : 1;
 		break;
 	case OUTPUT_LATER:
-		settle_part(d, f, VERDICT_RETRY);
-		retry_later(d);
+		settle_part(d, f, VERDICT_RETRY, answer);
+		retry_later(d, f->round, answer);
 		break;
 	case OUTPUT_LOST:
-		settle_part(d, f, VERDICT_RETRY);
-		delivery_lose(d);
+		settle_part(d, f, VERDICT_RETRY, answer);
+		delivery_lose(d, f->round, answer);
 		break;
 	case OUTPUT_REFUSED:
-		take_refused(d, f);
+		take_refused(d, f, answer);
 		break;
 	case OUTPUT_HELD:
-		settle_part(d, f, VERDICT_RETRY);
-		hold(d);
+		settle_part(d, f, VERDICT_RETRY, answer);
+		hold(d, f->round, answer);
 		break;
 	}
 	if (f->part_count == 0)
-		f->state = FLIGHT_DONE;
+		flight_is_done(d, f);
 }

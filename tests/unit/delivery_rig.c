@@ -95,6 +95,7 @@ static enum output_verdict scripted_send(struct output *output, struct batch *ba
 	struct errmsg em;
 
 	remember_ids(script, batch);
+	script->first_seqs[script->sends % RIG_MAX_SENDS] = batch_event_at(batch, 0)->seq;
 	script->sent_counts[script->sends++ % RIG_MAX_SENDS] = batch_count(batch);
 	if (script->next_verdict < script->verdict_count)
 		verdict = script->verdicts[script->next_verdict++];
@@ -104,8 +105,12 @@ static enum output_verdict scripted_send(struct output *output, struct batch *ba
 		script->mark(batch);
 	if (verdict == OUTPUT_SENT || script->mark)
 		remember(script, batch);
-	if (verdict == OUTPUT_PENDING)
+	if (verdict == OUTPUT_PENDING) {
 		script->pending = batch;
+		script->held[script->held_count++] = batch;
+		if (script->settles_within_send)
+			output_settled(output, batch, OUTPUT_SENT, NULL);
+	}
 	if (script->error) {
 		errmsg_set(&em, "%s", script->error);
 		output_error(output, &em);
@@ -125,9 +130,15 @@ static void scripted_close(struct output **output)
 	*output = NULL;
 }
 
+static unsigned int scripted_window(const struct output_settings *settings)
+{
+	return ((const struct script *)settings)->window;
+}
+
 static const struct output_type scripted_type = {
 	.name = "scripted",
 	.settle_timeout_ns = 10 * NSEC_PER_SEC,
+	.window_of = scripted_window,
 	.open = scripted_open,
 	.send = scripted_send,
 	.reopen = scripted_reopen,
@@ -237,6 +248,16 @@ void script_add(struct rig *rig, enum output_verdict verdict, unsigned int times
 {
 	while (times--)
 		rig->script->verdicts[rig->script->verdict_count++] = verdict;
+}
+
+void script_settle(struct rig *rig, size_t i, enum output_verdict verdict, const char *words)
+{
+	struct errmsg em;
+
+	errmsg_set(&em, "%s", words ? words : "");
+	if (verdict == OUTPUT_SENT)
+		remember(rig->script, rig->script->held[i]);
+	output_settled(rig->script->out, rig->script->held[i], verdict, words ? &em : NULL);
 }
 
 uint64_t rig_run(struct rig *rig)

@@ -23,6 +23,11 @@ struct script {
 	size_t accepted_count;
 	size_t sent_counts[RIG_MAX_SENDS]; /* events of each send */
 	struct batch *pending;		   /* the last one answered PENDING */
+	struct batch *held[RIG_MAX_SENDS]; /* all that were, in the order of their sends */
+	size_t held_count;
+	unsigned int window;	  /* of the destination; 0: one */
+	bool settles_within_send; /* what is PENDING has its answer before send() returns */
+	uint64_t first_seqs[RIG_MAX_SENDS]; /* of each send */
 	struct output *out;
 	char last_notice[4096];
 	char notice_ids[RIG_MAX_IDS][128]; /* of the notices in every send, taken or not */
@@ -50,6 +55,8 @@ void rig_crash(struct rig *rig);
 void rig_free(struct rig **rig);
 
 void script_add(struct rig *rig, enum output_verdict verdict, unsigned int times);
+/* Answers the i-th batch of those that were answered PENDING. */
+void script_settle(struct rig *rig, size_t i, enum output_verdict verdict, const char *words);
 /* Runs until the delivery wants to wait; returns for how long (DELIVERY_NEVER: for a wake-up). */
 uint64_t rig_run(struct rig *rig);
 void rig_sleep(struct rig *rig, uint64_t ns);
