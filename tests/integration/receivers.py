@@ -5,6 +5,7 @@ installs it)."""
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import urllib.parse
@@ -225,3 +226,108 @@ class Collector:
                 for scope in resource["scopeLogs"]:
                     found += scope["logRecords"]
         return found
+
+
+class FluentServer:
+    """FluentServer of @fluent-org/logger: what it takes stands in a file, a line per entry. The
+    settings are those of fluentd_server.js."""
+
+    def __init__(self, bench, name, **settings):
+        self.module = cached("fluentd-logger", "node_modules", "@fluent-org", "logger")
+        self.node = program("node", "fluentd-logger")
+        self.out, self.log = bench.path(f"{name}.jsonl"), bench.path(f"{name}.log")
+        self.settings = settings if "path" in settings else {"port": harness.free_port(), **settings}
+        self.process = None
+        bench.on_exit(self.kill)
+        self.start()
+
+    @property
+    def address(self):
+        return self.settings.get("path") or f"localhost:{self.settings['port']}"
+
+    def start(self):
+        script = Path(__file__).with_name("fluentd_server.js")
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [self.node, str(script), str(self.module), str(self.out),
+                 json.dumps(self.settings)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=log)
+        harness.check(self.process.stdout.readline(), f"FluentServer listens: {self.log}")
+        if "path" in self.settings:
+            os.chmod(self.settings["path"], 0o777)
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def lines(self):
+        text = self.out.read_text() if self.out.exists() else ""
+        return [json.loads(line) for line in text.splitlines(True) if line.endswith("\n")]
+
+    def has(self, weir, seq):
+        """Its lines, once as many events of the journal are there as the file has up to seq."""
+        lines = self.lines()
+        have = {line["record"]["weir"].get("seq") for line in lines}
+        wanted = {str(event.seq) for event in weir.events() if event.seq and event.seq <= seq}
+        return lines if wanted <= have else None
+
+
+class Nginx:
+    """A gateway: `servers` are bodies of server blocks, {0} and so on in them their ports. Each
+    request stands in its log as words separated by spaces."""
+
+    LOG = "$server_port $ssl_protocol $server_protocol $status $ssl_client_serial"
+
+    def __init__(self, bench, servers):
+        self.program = program("nginx", "nginx")
+        self.directory = bench.path("nginx")
+        self.directory.mkdir()
+        self.access = self.directory / "access.log"
+        self.ports = [harness.free_port() for _ in servers]
+        blocks = "\n".join(f"server {{ listen 127.0.0.1:{port} ssl http2; {body} }}"
+                           for port, body in zip(self.ports, servers))
+        temp = " ".join(f"{name}_temp_path {self.directory}/{name};" for name in
+                        ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (self.directory / "nginx.conf").write_text(
+            f"daemon off; user root; worker_processes 1; pid {self.directory}/pid;\n"
+            f"error_log {self.directory}/error.log; events {{}}\n"
+            f"http {{ {temp} ssl_protocols TLSv1.2 TLSv1.3; log_format words '{self.LOG}';\n"
+            f"access_log {self.access} words; limit_req_zone $server_name zone=z:1m rate=30r/s;\n"
+            f"{blocks} }}\n")
+        self.process = None
+        bench.on_exit(self.stop)
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [self.program, "-p", str(self.directory), "-c", str(self.directory / "nginx.conf")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for port in self.ports:
+            harness.wait_until(lambda: self._is_open(port), f"nginx on port {port}")
+
+    def _is_open(self, port):
+        if self.process.poll() is not None:
+            raise harness.Failure((self.directory / "error.log").read_text()[-2000:])
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def requests(self, number):
+        """Words of each request to that server."""
+        if not self.access.exists():
+            return []
+        lines = [line.split() for line in self.access.read_text().splitlines()]
+        return [line[1:] for line in lines if line[0] == str(self.ports[number])]
