@@ -208,7 +208,7 @@ static int add_rename(struct json_edit *edit, const struct format_change *change
 {
 	const char *old = strrchr(change->path, '.'), *new = strrchr(change->value, '.');
 	size_t above = old ? (size_t)(old - change->path) + 1 : 0;
-	struct str name = str_of(change->value + above);
+	struct str name;
 	struct edit_node *node;
 	int err;
 
@@ -218,6 +218,7 @@ static int add_rename(struct json_edit *edit, const struct format_change *change
 				    "a field of the event stays in its object: \"%.*s%s\" would "
 				    "be right",
 				    (int)above, change->path, new ? new + 1 : change->value);
+	name = str_of(change->value + above);
 	err = check_name(change->value_node, name, em);
 	if (err)
 		return err;
