@@ -67,10 +67,12 @@ static void release(struct stream *s)
 static void on_end(evutil_socket_t fd, short what, void *arg)
 {
 	struct stream *s = arg;
+	struct errmsg why;
 
 	if (s->tls)
 		stream_tls_seek_reason(s);
-	s->set.callbacks->ended(s->set.ctx, s->verdict, &s->why);
+	why = s->why; /* the callee frees the stream, and goes on with the reason */
+	s->set.callbacks->ended(s->set.ctx, s->verdict, &why);
 }
 
 /* A callback may free the stream: then nothing of it is touched any more. */

@@ -23,6 +23,8 @@ weir_unit_test(forwarder LIBS ${OUTPUT_LIBS} weir_journal)
 weir_fuzzer(format LIBS ${OUTPUT_LIBS} PkgConfig::JANSSON)
 target_sources(fuzz_format PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/format_inverse.c)
 weir_fuzzer(json_scan LIBS ${OUTPUT_LIBS})
+weir_unit_test(syslog LIBS ${OUTPUT_LIBS} Threads::Threads)
+target_link_options(test_syslog PRIVATE -Wl,--wrap=output_settled -Wl,--wrap=output_error)
 weir_fuzzer(syslog LIBS ${OUTPUT_LIBS})
 target_sources(fuzz_syslog PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/syslog_inverse.c)
 

@@ -100,10 +100,12 @@ SSL *peer_accept_tls(struct stream_rig *rig, int fd)
 
 static void push(struct stream_rig *rig)
 {
-	struct iovec iov = { (void *)(rig->out + rig->out_at), rig->out_len - rig->out_at };
+	struct iovec iov;
 
-	if (iov.iov_len)
-		rig->out_at += stream_write(rig->stream, &iov, 1);
+	if (rig->out_at == rig->out_len)
+		return;
+	iov = (struct iovec){ (void *)(rig->out + rig->out_at), rig->out_len - rig->out_at };
+	rig->out_at += stream_write(rig->stream, &iov, 1);
 }
 
 static void on_opened(void *ctx)

@@ -34,7 +34,7 @@ static void need(bool ok)
 
 static char *make_path(struct tls_fixture *fx, const char *name)
 {
-	char *path;
+	char *path = NULL;
 	size_t i;
 
 	for (i = 0; i < fx->path_count; i++)
