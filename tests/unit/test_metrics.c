@@ -309,6 +309,8 @@ static void test_every_counter_of_the_board_is_on_the_page(void **state)
 	struct metrics_board *board = *state;
 	struct metrics_output *output = add_output(board, "a");
 	metric_t *collector = (metric_t *)&board->collector;
+	/* A word to the forwarder, no counter. */
+	const metric_t *drain_seq = &board->collector.drain_seq;
 	metric_t *const of_output[] = {
 		&output->delivered,
 		&output->delivered_bytes,
@@ -334,7 +336,7 @@ static void test_every_counter_of_the_board_is_on_the_page(void **state)
 		metric_set(of_output[i], 2000000 + i);
 	page = read_page(board);
 	for (size_t i = 0; i < n; i++)
-		if (!shows(page, 1000000 + i))
+		if (&collector[i] != drain_seq && !shows(page, 1000000 + i))
 			fail_msg("the counter at word %zu of struct metrics_collector is missing",
 				 i);
 	for (size_t i = 0; i < ARRAY_SIZE(of_output); i++)
