@@ -80,6 +80,10 @@ struct mapping_run {
 typedef bool (*mapping_writer)(struct mapping_run *run, const struct step *step);
 extern const mapping_writer mapping_writers[MAP_CONVERSIONS];
 
+/* Enters all members that an event can have, and takes those that tell its case. */
+WARN_UNUSED int mapping_enter_members(struct mapping *mapping);
+/* The number of the member's value in a run; path: as `source` of a row. */
+WARN_UNUSED int mapping_take_member(struct mapping *mapping, struct str path, int *field_r);
 /* Makes programs and field tree from the schema's table and the changes. */
 WARN_UNUSED int mapping_compile(struct mapping *mapping, const struct format_changes *changes,
 				struct errmsg *em);
