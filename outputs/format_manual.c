@@ -187,13 +187,6 @@ static void write_introduction(struct buf *out)
 		"One run over the event's JSON and one over the fields; no memory is allocated for an "
 		"event.\n\n"
 		"## Fields\n\n"
-		"## Cost\n\n"
-		"CPU per event of 1.1 KB, half execs and half closed connections, formatting alone "
-		"(`bench_formats`, median, one core of a shared 2-core AMD EPYC machine): json 0.04 "
-		"µs, msgpack 0.8 µs, gelf 1.0 µs, leef 1.2 µs, cef 1.3 µs, ecs 1.5 µs, ocsf 1.6 µs. "
-		"One run over the event's JSON and one over the fields; no memory is allocated for an "
-		"event.\n\n"
-		"## Fields\n\n"
 		"`of` in the tables: *client* and *server* are the sides of a connection that the "
 		"process has; a listening socket has the server's. A field whose member the event "
 		"does not have is left out.\n");
