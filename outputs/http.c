@@ -87,7 +87,8 @@ static enum output_verdict refuse(struct http_output *out, const struct batch *b
 	if (batch_count(batch) > 1 || answer->status == 413)
 		return OUTPUT_REFUSED;
 	out->refused_in_row++;
-	if (out->refused_in_row <= REFUSALS_IN_ROW || out->refused_in_row % 2 == 0)
+	if (out->refused_in_row <= REFUSALS_IN_ROW ||
+	    (out->refused_in_row - REFUSALS_IN_ROW) % 2 == 0)
 		return OUTPUT_REFUSED;
 	errmsg_prefix(em, "each single event is refused, which looks like the configuration");
 	return OUTPUT_HELD;
@@ -122,15 +123,14 @@ static enum output_verdict judge_answer(struct http_output *out, struct batch *b
 	return verdict;
 }
 
-/* Other requests may fare better: the connections stay unless this was the only one. */
+/* Connections are libcurl's to make again: the output stays open, and with it the certificates that
+ * were good when their files have become bad, and the other requests. */
 static enum output_verdict judge_failure(struct http_output *out, const struct batch *batch,
 					 const struct http_result *result)
 {
 	if (result->broke_off && batch_count(batch) > 1 && batch_attempts(batch) > BROKEN_ATTEMPTS)
 		return OUTPUT_REFUSED; /* the halves will tell whether it is too large */
-	if (result->transport == OUTPUT_LOST && out->in_air > 0)
-		return OUTPUT_LATER;
-	return result->transport;
+	return result->transport == OUTPUT_LOST ? OUTPUT_LATER : result->transport;
 }
 
 static void settle(struct http_output *out, struct batch *batch, enum output_verdict verdict,

@@ -70,6 +70,18 @@ static enum output_verdict redirected(const struct http_answer *answer, struct e
 	return OUTPUT_HELD;
 }
 
+/* nginx answers 400 to what is wrong with the connection; no event can be blamed for that. */
+static bool is_about_tls(const struct http_answer *answer)
+{
+	static const char *const words[] = { "SSL certificate", "sent to HTTPS port" };
+	size_t i;
+
+	for (i = 0; answer->status == 400 && i < ARRAY_SIZE(words); i++)
+		if (memmem(answer->body.p, answer->body.n, words[i], strlen(words[i])))
+			return true;
+	return false;
+}
+
 enum output_verdict http_answer_verdict(const struct http_answer *answer, struct errmsg *em)
 {
 	struct http_words words = http_words_of(answer->body);
@@ -81,6 +93,13 @@ enum output_verdict http_answer_verdict(const struct http_answer *answer, struct
 		return OUTPUT_SENT;
 	if (status >= 300 && status < 400)
 		return redirected(answer, em);
+	if (is_about_tls(answer)) {
+		errmsg_set(em,
+			   "answered 400 (check tls.certificate, and that url says https where it "
+			   "should): %s",
+			   words.text);
+		return OUTPUT_HELD;
+	}
 	for (i = 0; i < ARRAY_SIZE(known); i++) {
 		if (known[i].status != status)
 			continue;

@@ -375,6 +375,16 @@ static void succeed(struct http_request *request, struct http_result *result)
 		result->retry_after_ns = (uint64_t)retry_after_s * NSEC_PER_SEC;
 }
 
+/* A peer that says no may do so before it has read the body, and break the connection then. A yes
+ * has to be whole. */
+static bool has_refused(CURL *easy)
+{
+	long status = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	return status >= 300;
+}
+
 static void finish(struct http_client *client, CURL *easy, CURLcode code)
 {
 	struct http_result result = { .em = { "" } };
@@ -383,7 +393,7 @@ static void finish(struct http_client *client, CURL *easy, CURLcode code)
 	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&request);
 	curl_multi_remove_handle(client->multi, easy);
 	request->is_busy = false;
-	if (code == CURLE_OK)
+	if (code == CURLE_OK || (has_refused(easy) && !request->is_too_long))
 		succeed(request, &result);
 	else
 		fail(request, code, &result);

@@ -173,6 +173,9 @@ static void test_statuses(void **state)
 	assert_judged(204, "", OUTPUT_SENT, "");
 	assert_judged(301, "", OUTPUT_HELD, "redirects are not followed");
 	assert_judged(400, "bad\x1b[0m\nthing", OUTPUT_REFUSED, "answered 400: bad [0m thing");
+	assert_judged(400, "<html>No required SSL certificate was sent", OUTPUT_HELD,
+		      "tls.certificate");
+	assert_judged(400, "The plain HTTP request was sent to HTTPS port", OUTPUT_HELD, "https");
 	assert_judged(401, "", OUTPUT_HELD, "check token");
 	assert_judged(403, "", OUTPUT_HELD, "may not write");
 	assert_judged(404, "", OUTPUT_HELD, "check url");
