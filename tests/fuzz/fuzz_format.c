@@ -5,6 +5,7 @@
  * text, no more and no fewer, and the text must come back. Then they are a whole record that some
  * other program left in the journal: what is taken must be readable, on one line. */
 #include "base/json_write.h"
+#include "config/config.h"
 #include "outputs/format.h"
 #include "outputs/json_scan.h"
 #include "tests/fuzz/format_inverse.h"
@@ -31,6 +32,7 @@ static const struct {
 };
 
 static struct formatter *formatters[ARRAY_SIZE(targets)];
+static struct formatter *changed; /* json with fields renamed, dropped and added */
 
 static void put_process(struct buf *out, struct str text)
 {
@@ -191,6 +193,36 @@ static void assert_same_fields(const struct inverse *a, const struct inverse *b)
 		       str_equal(a->v[i].value, b->v[i].value));
 }
 
+/* Tried are the kinds that the record names, and one that it surely is not. */
+static bool may_be(enum event_kind kind, struct str json)
+{
+	struct str name;
+
+	if (kind <= KIND_NONE || kind >= EVENT_KINDS)
+		return kind == KIND_NONE;
+	name = str_of(event_kind_name(kind));
+	return memmem(json.p, json.n, name.p, name.n) != NULL;
+}
+
+/* What is JSON is JSON after the changes. */
+static void try_changed(struct str json, bool is_json, struct buf *out)
+{
+	const struct journal_record record = { .kind = KIND_PROCESS_EXEC, .json = json };
+	struct inverse fields;
+
+	buf_reset(out);
+	if (formatter_write(changed, &record, out) != 0 || !is_json)
+		return;
+	/* Names of the user's that the record has as well, which weir's have not. */
+	if (memmem(json.p, json.n, "labels", 6) || memmem(json.p, json.n, "number_of_it", 12) ||
+	    memmem(json.p, json.n, ".cwd", 4))
+		return;
+	assert(inverse_json(buf_str(out), &fields));
+	assert(inverse_get(&fields, "labels.site").p);
+	assert(!inverse_get(&fields, "process_exec.process.cwd").p);
+	inverse_free(&fields);
+}
+
 static void try_record(struct str json)
 {
 	struct buf out = buf_growable(1 << 22);
@@ -198,6 +230,8 @@ static void try_record(struct str json)
 	const bool is_json = inverse_json(json, &record);
 
 	for (enum event_kind kind = KIND_NONE; kind <= EVENT_KINDS; kind++) {
+		if (!may_be(kind, json))
+			continue;
 		for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
 			if (format(i, kind, json, &out) != 0)
 				continue;
@@ -214,8 +248,26 @@ static void try_record(struct str json)
 			inverse_free(&fields);
 		}
 	}
+	try_changed(json, is_json, &out);
 	inverse_free(&record);
 	buf_free(&out);
+}
+
+static void open_formatters(void)
+{
+	static const char changes[] = "{drop: ['*.process.cwd', '*.ancestors.binary', weir.seq], "
+				      "rename: {'*.process.pid': '*.process.number_of_it'}, "
+				      "add: {labels.site: x}}";
+	struct config_document *doc;
+	struct errmsg em;
+
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
+		if (formatter_open(format_by_name(targets[i].name), &formatters[i]) != 0)
+			abort();
+	if (config_parse(STR(changes), "changes", &doc, &em) != 0 ||
+	    formatter_read(config_root(doc), format_by_name("json"), &changed, &em) != 0)
+		abort();
+	config_document_free(&doc);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -224,9 +276,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > MAX_BYTES)
 		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(targets) && !formatters[i]; i++)
-		if (formatter_open(format_by_name(targets[i].name), &formatters[i]) != 0)
-			abort();
+	if (!changed)
+		open_formatters();
 	try_text(bytes);
 	try_record(bytes);
 	return 0;
