@@ -28,7 +28,8 @@ target_link_options(test_syslog PRIVATE -Wl,--wrap=output_settled -Wl,--wrap=out
 weir_fuzzer(syslog LIBS ${OUTPUT_LIBS})
 target_sources(fuzz_syslog PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/syslog_inverse.c)
 
-add_executable(bench_outputs ${PROJECT_SOURCE_DIR}/tests/bench/bench_outputs.c)
+add_executable(bench_outputs ${PROJECT_SOURCE_DIR}/tests/bench/bench_outputs.c
+	${PROJECT_SOURCE_DIR}/tests/bench/tcp_sink.c)
 target_link_libraries(bench_outputs PRIVATE ${OUTPUT_LIBS} weir_journal)
 add_executable(bench_formats ${PROJECT_SOURCE_DIR}/tests/bench/bench_formats.c)
 target_link_libraries(bench_formats PRIVATE ${OUTPUT_LIBS})

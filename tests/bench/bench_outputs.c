@@ -8,6 +8,7 @@
 #include "outputs/sandbox.h"
 #include "pipeline/journal.h"
 #include "tests/bench/http_sink.h"
+#include "tests/bench/tcp_sink.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -31,6 +32,8 @@ static const struct {
 	  "- {name: n, type: file, path: '${BENCH_DIR}/out/events', rotate_bytes: 0}\n", NULL },
 	{ "deliver_compact_events_per_cpu_s", "- {name: n, type: 'null', format: compact}\n",
 	  NULL },
+	{ "deliver_syslog_events_per_cpu_s",
+	  "- {name: n, type: syslog, address: '127.0.0.1:${BENCH_TCP}'}\n", "syslog_us" },
 	{ "deliver_http_events_per_cpu_s",
 	  "- {name: n, type: http, profile: elasticsearch, url: 'http://localhost:${BENCH_HTTP}'}\n",
 	  "http_us" },
@@ -249,6 +252,10 @@ static void start_sinks(struct bench *bench)
 		die("no HTTPS sink");
 	snprintf(text, sizeof(text), "%u", port);
 	setenv("BENCH_HTTPS", text, 1);
+	if (tcp_sink_start(&port) < 0)
+		die("no TCP sink");
+	snprintf(text, sizeof(text), "%u", port);
+	setenv("BENCH_TCP", text, 1);
 }
 
 /* With names of figures behind the options, only these. */

@@ -27,8 +27,9 @@ def scenario(bench):
     daemons = {name: start_receiver(bench, name) for name in TRANSPORTS}
     weir = bench.weir(start=False)
     for name, daemon in daemons.items():
-        # Long enough for rsyslog to have written what it has read.
-        syslog_peer.add_output(weir, name, transport=name, address=f"127.0.0.1:{daemon.port}",
+        # The name is looked up in the sandbox; the grace is long enough for rsyslog to have written
+        # what it has read.
+        syslog_peer.add_output(weir, name, transport=name, address=f"localhost:{daemon.port}",
                                grace="1s")
     weir.start()
     with syslog_peer.Load() as load:
