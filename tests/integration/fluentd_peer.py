@@ -89,7 +89,7 @@ def pack(value):
         return struct.pack(">BB", 0xc4, len(value)) + value
     if isinstance(value, str):
         raw = value.encode()
-        return struct.pack(">BB", 0xd9, len(raw)) + raw
+        return struct.pack(">BH", 0xda, len(raw)) + raw
     if isinstance(value, dict):
         return bytes([0x80 | len(value)]) + b"".join(pack(k) + pack(v) for k, v in value.items())
     return bytes([0x90 | len(value)]) + b"".join(map(pack, value))
