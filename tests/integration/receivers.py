@@ -67,7 +67,7 @@ class Daemon:
             self.process.wait()
 
 
-def _unpacked(receiver, program):
+def unpacked(receiver, program):
     """A program of packages that were unpacked, and where its libraries are."""
     root = cached(receiver)
     libraries = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib/syslog-ng"]
@@ -81,7 +81,7 @@ SYSLOG_PARTS = ("pri", "time", "host", "app", "procid", "msgid", "sd", "msg")
 
 def rsyslog(bench, module, listener, port, output, options=""):
     """rsyslog with one listener, started; writes to `output` what it has parsed."""
-    program, environment = _unpacked("rsyslog", "usr/sbin/rsyslogd")
+    program, environment = unpacked("rsyslog", "usr/sbin/rsyslogd")
     modules = cached("rsyslog", "usr", "lib", "x86_64-linux-gnu", "rsyslog")
     work = bench.path(f"rsyslog-{port}")
     work.mkdir(exist_ok=True)
@@ -101,7 +101,7 @@ def rsyslog(bench, module, listener, port, output, options=""):
 
 def syslog_ng(bench, source, port, output):
     """syslog-ng with one source, started; writes to `output` what it has parsed."""
-    program, environment = _unpacked("syslog-ng", "usr/sbin/syslog-ng")
+    program, environment = unpacked("syslog-ng", "usr/sbin/syslog-ng")
     modules = cached("syslog-ng", "usr", "lib", "syslog-ng", "3.38")
     work = bench.path(f"syslog-ng-{port}")
     work.mkdir(exist_ok=True)
@@ -221,7 +221,7 @@ class Collector:
         if not self.out.exists():
             return []
         found = []
-        for line in self.out.read_text().splitlines():
+        for line in self.out.read_text().split("\n")[:-1]:  # the last one is being written
             for resource in json.loads(line).get("resourceLogs", []):
                 for scope in resource["scopeLogs"]:
                     found += scope["logRecords"]
