@@ -110,6 +110,7 @@ static void set_fixed(struct conf *conf, const struct kafka_limits *limits)
 {
 	set(conf, "client.id", "weir");
 	set(conf, "socket.keepalive.enable", "true");
+	set(conf, "message.copy.max.bytes", "256"); /* sent from the batch's block */
 	set(conf, "topic.metadata.propagation.max.ms", "5000");
 	set(conf, "enable.idempotence", "true");
 	set(conf, "acks", "all");

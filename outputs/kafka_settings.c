@@ -105,8 +105,8 @@ const struct config_item kafka_items[] = {
 	  .optional = true,
 	  .help = "Headers of each record: id (weir.id: BOOT_ID-SEQUENCE, the same when an event "
 		  "comes twice), sequence (weir.seq), boot_id (weir.boot_id), format (weir.format), "
-		  "content_type (content-type). Default: id, format, content_type. [] for none; "
-		  "each costs CPU here and room in the log." },
+		  "content_type (content-type). Default: id alone; [] for none. Each costs a third "
+		  "of a microsecond, and room in the log." },
 	{ .name = "transport",
 	  .type = CONFIG_ENUM,
 	  .offset = AT(transport),
@@ -139,8 +139,7 @@ unsigned int kafka_settings_headers(const struct kafka_settings *settings)
 	size_t i, name;
 
 	if (!settings->headers.v)
-		return 1u << KAFKA_HEADER_ID | 1u << KAFKA_HEADER_FORMAT |
-		       1u << KAFKA_HEADER_CONTENT_TYPE;
+		return 1u << KAFKA_HEADER_ID;
 	for (i = 0; i < settings->headers.n; i++)
 		for (name = 0; name < ARRAY_SIZE(header_names); name++)
 			if (strcmp(settings->headers.v[i], header_names[name]) == 0)

@@ -33,5 +33,3 @@ add_executable(bench_outputs ${PROJECT_SOURCE_DIR}/tests/bench/bench_outputs.c
 target_link_libraries(bench_outputs PRIVATE ${OUTPUT_LIBS} weir_journal)
 add_executable(bench_formats ${PROJECT_SOURCE_DIR}/tests/bench/bench_formats.c)
 target_link_libraries(bench_formats PRIVATE ${OUTPUT_LIBS})
-weir_unit_test(kafka LIBS ${OUTPUT_LIBS} PkgConfig::RDKAFKA Threads::Threads
-	SOURCES ${FAKE_JOURNAL} ${PROJECT_SOURCE_DIR}/tests/unit/kafka_rig.c)

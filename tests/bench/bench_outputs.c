@@ -8,6 +8,7 @@
 #include "outputs/sandbox.h"
 #include "pipeline/journal.h"
 #include "tests/bench/http_sink.h"
+#include "tests/bench/kafka_sink.h"
 #include "tests/bench/tcp_sink.h"
 
 #include <fcntl.h>
@@ -47,6 +48,12 @@ static const struct {
 	{ "deliver_http_zstd_events_per_cpu_s",
 	  "- {name: n, type: http, url: 'http://localhost:${BENCH_HTTP}/lines', compression: zstd}\n",
 	  "http_zstd_us" },
+	{ "deliver_kafka_events_per_cpu_s",
+	  "- {name: n, type: kafka, topic: bench, brokers: ['${BENCH_KAFKA}'], compression: none}\n",
+	  "kafka_us" },
+	{ "deliver_kafka_lz4_events_per_cpu_s",
+	  "- {name: n, type: kafka, topic: bench, brokers: ['${BENCH_KAFKA}'], compression: lz4}\n",
+	  "kafka_lz4_us" },
 };
 
 struct bench {
@@ -75,9 +82,9 @@ static void put_event(struct buf *out, uint64_t seq)
 		   "{\"process_exec\":{\"process\":{\"pid\":%u,\"uid\":0,"
 		   "\"binary\":\"/usr/bin/true\",\"arguments\":\"",
 		   (unsigned int)(seq % 32768));
-	while (out->len - from < EVENT_BYTES - 40)
+	while (out->len - from < EVENT_BYTES - 60)
 		buf_putc(out, 'a' + out->len % 26);
-	buf_printf(out, "\"}},\"weir\":{\"seq\":\"%llu\"}}", (unsigned long long)seq);
+	buf_printf(out, "\"}},\"node_name\":\"bench\",\"weir\":{\"seq\":\"%llu\"}}", (unsigned long long)seq);
 }
 
 static void fill_journal(struct bench *bench)
@@ -252,6 +259,9 @@ static void start_sinks(struct bench *bench)
 		die("no HTTPS sink");
 	snprintf(text, sizeof(text), "%u", port);
 	setenv("BENCH_HTTPS", text, 1);
+	if (kafka_sink_start(path, sizeof(path)) < 0)
+		die("no Kafka sink");
+	setenv("BENCH_KAFKA", path, 1);
 	if (tcp_sink_start(&port) < 0)
 		die("no TCP sink");
 	snprintf(text, sizeof(text), "%u", port);

@@ -273,7 +273,7 @@ static void test_what_is_pending_at_the_end_goes_out_again(void **state)
 	rd_kafka_mock_broker_set_down(rig->cluster, 1);
 	kafka_rig_add(200);
 	kafka_rig_start(rig, ONE_TOPIC);
-	kafka_rig_until(rig, &rig->metrics.in_flight, 200);
+	kafka_rig_until(rig, &rig->metrics.in_flight, 100);
 	kafka_rig_stop(rig);
 	assert_int_equal(metric_get(&rig->metrics.delivered), 0);
 	rd_kafka_mock_broker_set_up(rig->cluster, 1);
