@@ -245,7 +245,7 @@ static int check_combinations(const struct config_node *cfg, const struct fluent
 				    "a heartbeat does not go through a proxy: use heartbeat: none");
 	if (set->heartbeat != FLUENTD_HEARTBEAT_NONE &&
 	    set->heartbeat_timeout_ns < set->heartbeat_interval_ns)
-		return config_error(config_node_get(cfg, "heartbeat_timeout"), em,
+		return config_error(config_node_get(cfg, "heartbeat_timeout") ?: cfg, em,
 				    "heartbeat_timeout must not be shorter than "
 				    "heartbeat_interval");
 	if (strlen(set->message_key) > 255)

@@ -5,6 +5,8 @@ weir_unit_test(delivery LIBS ${OUTPUT_LIBS}
 	SOURCES ${FAKE_JOURNAL} ${PROJECT_SOURCE_DIR}/tests/unit/delivery_rig.c)
 weir_unit_test(delivery_window LIBS ${OUTPUT_LIBS}
 	SOURCES ${FAKE_JOURNAL} ${PROJECT_SOURCE_DIR}/tests/unit/delivery_rig.c)
+weir_unit_test(delivery_replay LIBS ${OUTPUT_LIBS}
+	SOURCES ${FAKE_JOURNAL} ${PROJECT_SOURCE_DIR}/tests/unit/delivery_rig.c)
 weir_unit_test(format_compact LIBS ${OUTPUT_LIBS})
 weir_unit_test(formats LIBS ${OUTPUT_LIBS} PkgConfig::JANSSON
 	SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/format_inverse.c)
@@ -22,6 +24,11 @@ target_link_options(test_stream PRIVATE -Wl,--wrap=getaddrinfo)
 weir_unit_test(forwarder LIBS ${OUTPUT_LIBS} weir_journal)
 weir_fuzzer(format LIBS ${OUTPUT_LIBS} PkgConfig::JANSSON)
 target_sources(fuzz_format PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/format_inverse.c)
+weir_unit_test(msgpack_reader LIBS weir_outputs)
+weir_unit_test(fluentd LIBS ${OUTPUT_LIBS} SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/fluentd_rig.c)
+weir_fuzzer(fluentd LIBS ${OUTPUT_LIBS})
+target_link_options(fuzz_fluentd PRIVATE
+	-Wl,--wrap=stream_open -Wl,--wrap=stream_free -Wl,--wrap=stream_write)
 weir_fuzzer(json_scan LIBS ${OUTPUT_LIBS})
 weir_unit_test(syslog LIBS ${OUTPUT_LIBS} Threads::Threads)
 target_link_options(test_syslog PRIVATE -Wl,--wrap=output_settled -Wl,--wrap=output_error)
