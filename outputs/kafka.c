@@ -506,7 +506,11 @@ static int open_parts(struct kafka_output *out, struct errmsg *em)
 	out->tick = event_new(out->loop, -1, EV_PERSIST, on_tick, out);
 	if (!out->tick || event_add(out->tick, &interval) != 0)
 		return -ENOMEM;
-	return make_producer(out, &out->producer, em);
+	/* It connects at once. What it can't start with is the configuration's fault: send() says
+	 * it. */
+	if (make_producer(out, &out->producer, em) != 0)
+		out->producer = NULL;
+	return 0;
 }
 
 static int kafka_open(const struct output_settings *settings, struct event_base *base,

@@ -13,9 +13,25 @@ ADMIN, ADMIN_PASSWORD = "admin", "admin-secret"
 CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qg"
 
 
-def properties_of(node, ports, controllers, directory, users):
+def make_certificates(directory):
+    """An authority (ca.pem), and a broker's key and certificate for 127.0.0.1 (server.pem)."""
+    def openssl(*arguments):
+        harness.run_ok(["openssl", *map(str, arguments)], cwd=directory)
+
+    directory.mkdir(parents=True, exist_ok=True)
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=test authority")
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-keyout", "server.key", "-out", "server.crt", "-days", "2", "-subj", "/CN=broker",
+            "-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "subjectAltName=IP:127.0.0.1",
+            "-addext", "basicConstraints=critical,CA:false")
+    (directory / "server.pem").write_text(
+        (directory / "server.key").read_text() + (directory / "server.crt").read_text())
+
+
+def properties_of(node, ports, controllers, directory, users, tls):
     """server.properties of a node that is broker and controller in one."""
-    protocol = "SASL_PLAINTEXT" if users else "PLAINTEXT"
+    protocol = "SASL_PLAINTEXT" if users else "SSL" if tls else "PLAINTEXT"
     copies = min(3, len(ports))
     lines = {
         "process.roles": "broker,controller",
@@ -37,6 +53,11 @@ def properties_of(node, ports, controllers, directory, users):
         "log.cleaner.enable": "false",
         "group.initial.rebalance.delay.ms": 0,
     }
+    if tls:
+        lines |= {
+            "ssl.keystore.type": "PEM", "ssl.keystore.location": tls / "server.pem",
+            "ssl.truststore.type": "PEM", "ssl.truststore.location": tls / "ca.pem",
+        }
     if users:
         jaas = " ".join(f'user_{name}="{password}"' for name, password in users.items())
         lines |= {
@@ -52,12 +73,15 @@ def properties_of(node, ports, controllers, directory, users):
 
 
 class Kafka:
-    def __init__(self, bench, brokers=1, users=None):
+    def __init__(self, bench, brokers=1, users=None, tls=False):
         self.java = receivers.program("java", "kafka")
         self.jars = receivers.cached("kafka", "jars")
         self.client = harness.act("kafka_client")
         self.directory = bench.path("kafka")
         self.users = {ADMIN: ADMIN_PASSWORD, **users} if users else None
+        self.tls = self.directory / "tls" if tls else None
+        if tls:
+            make_certificates(self.tls)
         self.ports = [harness.free_port() for _ in range(brokers)]
         self.controllers = [harness.free_port() for _ in range(brokers)]
         self.processes = {}
@@ -81,7 +105,8 @@ class Kafka:
         directory = self.directory / str(node)
         directory.mkdir(parents=True)
         config = directory / "server.properties"
-        config.write_text(properties_of(node, self.ports, self.controllers, directory, self.users))
+        config.write_text(properties_of(node, self.ports, self.controllers, directory, self.users,
+                                        self.tls))
         harness.run_ok(self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c",
                                   config), timeout=60)
 
@@ -111,6 +136,8 @@ class Kafka:
                                 ("sasl.mechanisms", "PLAIN"), ("sasl.username", ADMIN),
                                 ("sasl.password", ADMIN_PASSWORD)):
                 security += ["-X", f"{name}={value}"]
+        if self.tls:
+            security = ["-X", "security.protocol=ssl", "-X", f"ssl.ca.location={self.tls}/ca.pem"]
         done = harness.run_ok([self.client, ",".join(self.brokers), *security,
                                *map(str, arguments)], timeout=90)
         return done.out.decode()

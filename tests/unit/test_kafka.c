@@ -282,6 +282,17 @@ static void test_what_is_pending_at_the_end_goes_out_again(void **state)
 	kafka_rig_assert_arrived(rig, "t", 1, 200);
 }
 
+static void test_a_certificate_that_is_not_there_holds(void **state)
+{
+	struct kafka_rig *rig = *state;
+
+	kafka_rig_add(1);
+	kafka_rig_start(rig, ONE_TOPIC "  transport: tls\n  tls: {ca_file: /no/such/ca.pem}\n");
+	kafka_rig_until(rig, &rig->metrics.state, OUTPUT_STATE_HELD);
+	assert_non_null(strstr(kafka_rig_log(), "ssl.ca.location"));
+	assert_int_equal(metric_get(&rig->metrics.in_flight), 1);
+}
+
 static void test_topics_by_kind(void **state)
 {
 	struct kafka_rig *rig = *state;
@@ -365,6 +376,7 @@ int main(void)
 		T(test_no_such_topic_holds_until_it_is_made),
 		T(test_brokers_that_are_down_are_told_and_waited_for),
 		T(test_what_is_pending_at_the_end_goes_out_again),
+		T(test_a_certificate_that_is_not_there_holds),
 		T(test_topics_by_kind),
 		T(test_what_events_say_stays_within_the_topics),
 		T(test_the_same_key_is_in_one_partition_in_order),
