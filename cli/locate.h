@@ -33,3 +33,6 @@ WARN_UNUSED enum exit_code locate_journal(const struct verb *verb, const struct 
 					  char **path_r);
 WARN_UNUSED enum exit_code locate_socket(const struct verb *verb, const struct locate *locate,
 					 char **path_r);
+/* The forwarder's state directory; given, config: as the options say, or NULL. */
+WARN_UNUSED enum exit_code locate_state(const struct verb *verb, const char *given,
+					const char *config, char **path_r);

@@ -127,30 +127,55 @@ static void write_events(const json_t *events, struct buf *out)
 	}
 }
 
+/* Right-aligned, as the columns are. */
+static void write_cell(void (*write)(uint64_t v, struct buf *out), uint64_t v, int width,
+		       struct buf *out)
+{
+	char text[32];
+	struct buf shown = buf_fixed(text, sizeof(text));
+
+	write(v, &shown);
+	buf_printf(out, " %*.*s", width, STR_FMT(buf_str(&shown)));
+}
+
+static void write_trouble(const json_t *output, struct buf *out)
+{
+	if (!*text(output, "last_error"))
+		return;
+	buf_printf(out, "  last error, %s: %s\n", text(output, "last_error_time"),
+		   text(output, "last_error"));
+	if (!*text(output, "to_do"))
+		return;
+	buf_lit(out, "  next attempt in ");
+	write_duration(number(output, "next_attempt_s"), out);
+	buf_printf(out, "; %s\n", text(output, "to_do"));
+}
+
+static void write_output(const json_t *output, struct buf *out)
+{
+	buf_printf(out, "%-16s %-9s %-9s %12" PRIu64 " %10" PRIu64, text(output, "name"),
+		   text(output, "type"), text(output, "state"), number(output, "delivered"),
+		   number(output, "pending"));
+	write_cell(write_bytes, number(output, "lag_bytes"), 10, out);
+	write_cell(write_duration, number(output, "lag_s"), 8, out);
+	buf_printf(out,
+		   " %9" PRIu64 " %3" PRIu64 "/%-3" PRIu64 " %9" PRIu64 " %8" PRIu64 " %8" PRIu64
+		   "\n",
+		   number(output, "in_flight"), number(output, "window_used"),
+		   number(output, "window"), number(output, "rejected"), number(output, "missed"),
+		   number(output, "retries"));
+	write_trouble(output, out);
+}
+
 static void write_outputs(const json_t *outputs, struct buf *out)
 {
 	json_t *output;
 	size_t i;
 
-	buf_printf(out, "\n%-16s %-9s %-9s %12s %10s %8s %9s %8s %8s\n", "OUTPUT", "TYPE", "STATE",
-		   "DELIVERED", "PENDING", "LAG", "REJECTED", "MISSED", "RETRIES");
-	json_array_foreach(outputs, i, output)
-	{
-		char lag[32];
-		struct buf shown = buf_fixed(lag, sizeof(lag) - 1);
-
-		write_duration(number(output, "lag_s"), &shown);
-		lag[shown.len] = '\0';
-		buf_printf(out,
-			   "%-16s %-9s %-9s %12" PRIu64 " %10" PRIu64 " %8s %9" PRIu64 " %8" PRIu64
-			   " %8" PRIu64 "\n",
-			   text(output, "name"), text(output, "type"), text(output, "state"),
-			   number(output, "delivered"), number(output, "pending"), lag,
-			   number(output, "rejected"), number(output, "missed"),
-			   number(output, "retries"));
-		if (*text(output, "last_error"))
-			buf_printf(out, "  last error: %s\n", text(output, "last_error"));
-	}
+	buf_printf(out, "\n%-16s %-9s %-9s %12s %10s %10s %8s %9s %7s %9s %8s %8s\n", "OUTPUT",
+		   "TYPE", "STATE", "DELIVERED", "PENDING", "BYTES", "LAG", "IN FLIGHT", "WINDOW",
+		   "REJECTED", "MISSED", "RETRIES");
+	json_array_foreach(outputs, i, output) write_output(output, out);
 }
 
 bool status_write_table(struct str json, struct buf *out)

@@ -78,35 +78,39 @@ static void write_kernel_side(const struct metrics_collector *collector, struct 
 	buf_putc(out, '}');
 }
 
-/* Seconds between now and the newest event that the peer has acknowledged; 0 with nothing pending.
- */
-static uint64_t lag_seconds(const struct status_source *source, const struct metrics_output *output,
-			    uint64_t pending)
+/* What went wrong last, and while it still does: what is done about it, by weir or by somebody. */
+static void write_trouble(const struct status_source *source, const struct metrics_output *output,
+			  struct buf *out)
 {
-	uint64_t acked_ns = metric_get(&output->acked_wall_ns);
+	uint64_t state = metric_get(&output->state), retry_ns = metric_get(&output->retry_wall_ns);
+	char error[METRICS_TEXT_BYTES];
 
-	if (!pending || !acked_ns || source->now_wall_ns < acked_ns)
-		return 0;
-	return (source->now_wall_ns - acked_ns) / NSEC_PER_SEC;
-}
-
-/* An output that was taken out of the configuration waits for nothing any more. */
-static uint64_t pending_events(const struct status_source *source,
-			       const struct metrics_output *output)
-{
-	uint64_t last = metric_get(&source->board->collector.journal_last_seq);
-	uint64_t acked = metric_get(&output->acked_seq);
-
-	if (metric_get(&output->state) == OUTPUT_STATE_CLOSED || last < acked)
-		return 0;
-	return last - acked;
+	metrics_output_last_error(output, error);
+	if (error[0]) {
+		json_field_string(out, "last_error", str_of(error));
+		json_field_time(out, "last_error_time", metric_get(&output->last_error_wall_ns));
+	}
+	if (state != OUTPUT_STATE_WAITING && state != OUTPUT_STATE_HELD)
+		return;
+	json_field_u64(out, "next_attempt_s",
+		       retry_ns > source->now_wall_ns
+			       ? (retry_ns - source->now_wall_ns) / NSEC_PER_SEC + 1
+			       : 0);
+	json_field_string(out, "to_do",
+			  state == OUTPUT_STATE_HELD
+				  ? STR("correct the configuration or the receiver's, then weir "
+					"reload; nothing is dropped meanwhile but by the journal's "
+					"limits")
+				  : STR("nothing here: it is tried again by itself; see to the "
+					"receiver and the network between"));
 }
 
 static void write_output(const struct status_source *source, const struct metrics_output *output,
 			 struct buf *out)
 {
-	uint64_t pending = pending_events(source, output);
-	char error[METRICS_TEXT_BYTES], name[METRICS_NAME_BYTES], type[METRICS_NAME_BYTES];
+	const struct metrics_lag lag =
+		metrics_output_lag(source->board, output, source->now_wall_ns);
+	char name[METRICS_NAME_BYTES], type[METRICS_NAME_BYTES];
 
 	json_comma(out);
 	buf_putc(out, '{');
@@ -115,17 +119,20 @@ static void write_output(const struct status_source *source, const struct metric
 	json_field_string(out, "state", str_of(metrics_state_name(metric_get(&output->state))));
 	write_metric(out, "delivered", &output->delivered);
 	write_metric(out, "delivered_bytes", &output->delivered_bytes);
-	json_field_u64(out, "pending", pending);
-	json_field_u64(out, "lag_s", lag_seconds(source, output, pending));
+	json_field_u64(out, "pending", lag.events);
+	json_field_u64(out, "lag_bytes", lag.bytes);
+	json_field_u64(out, "lag_s", lag.ns / NSEC_PER_SEC);
+	write_metric(out, "in_flight", &output->in_flight);
+	write_metric(out, "window", &output->window);
+	write_metric(out, "window_used", &output->window_used);
 	write_metric(out, "acked_seq", &output->acked_seq);
 	write_metric(out, "skipped", &output->skipped);
 	write_metric(out, "rejected", &output->rejected);
+	write_metric(out, "replayed", &output->replayed);
 	write_metric(out, "missed", &output->missed);
 	write_metric(out, "retries", &output->retries);
 	write_metric(out, "reconnects", &output->reconnects);
-	metrics_output_last_error(output, error);
-	if (error[0])
-		json_field_string(out, "last_error", str_of(error));
+	write_trouble(source, output, out);
 	buf_putc(out, '}');
 }
 

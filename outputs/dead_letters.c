@@ -8,10 +8,11 @@
 #include <errno.h>
 #include <limits.h>
 
-#define LETTER_MAX_BYTES (2u * ENCODE_MAX_BYTES)
+_Static_assert(DEAD_LETTER_MAX_BYTES >= 2 * ENCODE_MAX_BYTES, "an event, its words, escapes");
 
 struct dead_letters {
 	char path[PATH_MAX];
+	struct str output; /* in path */
 	uint64_t max_bytes;
 	struct log_file *file; /* NULL until the first letter */
 	struct buf line;
@@ -30,8 +31,9 @@ struct dead_letters *dead_letters_create(const char *state_directory, const char
 		free(letters);
 		return NULL;
 	}
+	letters->output = (struct str){ strrchr(letters->path, '/') + 1, strlen(output) };
 	letters->max_bytes = max_bytes;
-	letters->line = buf_growable(LETTER_MAX_BYTES);
+	letters->line = buf_growable(DEAD_LETTER_MAX_BYTES);
 	return letters;
 }
 
@@ -74,26 +76,43 @@ static int open_file(struct dead_letters *letters, uint64_t now_wall_ns, struct 
 	return log_file_open(&settings, now_wall_ns, &letters->file, em);
 }
 
-int dead_letters_append(struct dead_letters *letters, const struct dead_letter *letter,
-			struct errmsg *em)
+static int append_line(struct dead_letters *letters, struct str id, uint64_t now_wall_ns,
+		       struct errmsg *em)
 {
-	int err;
+	int err = letters->file ? 0 : open_file(letters, now_wall_ns, em);
 
-	if (!letters->file) {
-		err = open_file(letters, letter->time_wall_ns, em);
-		if (err)
-			return err;
-	}
-	write_letter(&letters->line, letter);
+	if (err)
+		return err;
 	if (!buf_ok(&letters->line)) {
-		errmsg_set(em, "no memory for the dead letter of event %llu",
-			   (unsigned long long)letter->seq);
+		errmsg_set(em, "no memory for the dead letter of event %.*s", STR_FMT(id));
 		return -ENOMEM;
 	}
-	err = log_file_append(letters->file, buf_str(&letters->line), letter->time_wall_ns);
+	err = log_file_append(letters->file, buf_str(&letters->line), now_wall_ns);
 	if (err)
 		errmsg_set(em, "can't write %s: %s", letters->path, strerror(-err));
 	return err;
+}
+
+int dead_letters_append(struct dead_letters *letters, const struct dead_letter *letter,
+			struct errmsg *em)
+{
+	write_letter(&letters->line, letter);
+	return append_line(letters, letter->id, letter->time_wall_ns, em);
+}
+
+int dead_letters_remove(struct dead_letters *letters, struct str id, uint64_t now_wall_ns,
+			struct errmsg *em)
+{
+	struct buf *line = &letters->line;
+
+	buf_reset(line);
+	buf_putc(line, '{');
+	json_field_time(line, "time", now_wall_ns);
+	json_field_string(line, "output", letters->output);
+	json_field_string(line, "id", id);
+	json_field_string(line, "removed", STR("acknowledged"));
+	buf_lit(line, "}\n");
+	return append_line(letters, id, now_wall_ns, em);
 }
 
 uint64_t dead_letters_removed(const struct dead_letters *letters)
@@ -109,4 +128,32 @@ void dead_letters_free(struct dead_letters **letters)
 	buf_free(&(*letters)->line);
 	free(*letters);
 	*letters = NULL;
+}
+
+static struct str text_of(const struct json_value *object, const char *name)
+{
+	struct json_value value = json_get(object, name);
+
+	return value.type == JSON_STRING ? value.raw : STR("");
+}
+
+bool dead_letter_parse(struct str line, struct dead_letter_line *line_r)
+{
+	struct json_value object, event, attempts;
+
+	if (!json_parse(line, &object) || object.type != JSON_OBJECT)
+		return false;
+	event = json_get(&object, "event");
+	attempts = json_get(&object, "attempts");
+	*line_r = (struct dead_letter_line){
+		.is_removed = json_get(&object, "removed").type == JSON_STRING,
+		.time = text_of(&object, "time"),
+		.output = text_of(&object, "output"),
+		.id = text_of(&object, "id"),
+		.reason = text_of(&object, "reason"),
+		.event = event.type == JSON_OBJECT ? event.raw : STR(""),
+	};
+	if (!json_u64(&attempts, &line_r->attempts))
+		line_r->attempts = 0;
+	return line_r->id.n && line_r->output.n;
 }

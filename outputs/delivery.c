@@ -61,6 +61,7 @@ int delivery_create(const struct delivery_settings *settings, struct delivery **
 		return err;
 	}
 	metric_set(&settings->metrics->in_flight, 0);
+	metric_set(&settings->metrics->window, d->window_size);
 	metric_set(&settings->metrics->acked_seq, d->acked_seq);
 	delivery_set_state(d, OUTPUT_STATE_STARTING);
 	*delivery_r = d;
@@ -349,6 +350,7 @@ uint64_t delivery_run(struct delivery *d)
 	while (step(d))
 		;
 	metric_set(&d->set.metrics->in_flight, delivery_events_in_flight(d));
+	metric_set(&d->set.metrics->window_used, d->window_count);
 	if (delivery_now(d) >= d->cursor_written_ns + CURSOR_INTERVAL_NS)
 		write_cursor(d, false);
 	delivery_release_spares(d);
@@ -388,6 +390,7 @@ void delivery_free(struct delivery **delivery)
 	journal_reader_close(&d->reader);
 	journal_cursor_close(&d->cursor);
 	dead_letters_free(&d->letters);
+	replay_request_close(&d->replay, false);
 	loss_notice_free(&d->notice);
 	free(d);
 }

@@ -152,6 +152,7 @@ static void begin(struct flight *f)
 	f->state = FLIGHT_FILLING;
 	f->counts = (struct flight_counts){ 0 };
 	f->last_seq = 0;
+	f->is_replay = false;
 	f->last_wall_ns = 0;
 }
 
@@ -184,6 +185,16 @@ static bool finish(struct delivery *d, struct flight *f)
 	return batch_count(f->batch) == 0 && finish_empty(d, f);
 }
 
+/* Dead letters take turns with what the journal has. */
+static bool take_replay(struct delivery *d, struct flight *f)
+{
+	if (!flight_fill_replay(d, f))
+		return false;
+	d->replayed_last = true;
+	flight_is_filled(d, f);
+	return true;
+}
+
 bool flight_fill(struct delivery *d, struct flight *f)
 {
 	unsigned int before = d->records_left;
@@ -194,6 +205,8 @@ bool flight_fill(struct delivery *d, struct flight *f)
 		if (!flight_take_batch(d, f))
 			return false;
 		begin(f);
+		if (!d->replayed_last && take_replay(d, f))
+			return true;
 	}
 	if (batch_count(f->batch) == 0)
 		flight_put_notices(d, f);
@@ -203,5 +216,8 @@ bool flight_fill(struct delivery *d, struct flight *f)
 		d->has_spare = !take_record(d, f, &d->spare);
 	while (!d->has_spare && d->records_left && !batch_is_full(f->batch) && take_next(d, f))
 		;
+	if (batch_count(f->batch) == 0 && take_replay(d, f))
+		return true;
+	d->replayed_last = false;
 	return finish(d, f) || d->records_left != before;
 }

@@ -8,6 +8,7 @@
 #include "outputs/dead_letters.h"
 #include "outputs/delivery.h"
 #include "outputs/loss_notice.h"
+#include "outputs/replay_request.h"
 #include "pipeline/journal_reader.h"
 
 /* Most batches on their way at once; how many, the destination's type says. */
@@ -55,6 +56,7 @@ struct flight {
 	uint64_t begun_ns;		 /* boot clock: its first event was put in */
 	uint64_t deadline_ns;		 /* while PENDING */
 	uint64_t round;			 /* of the delivery when it was sent last */
+	bool is_replay;			 /* dead letters, not what the journal has */
 	bool is_settled; /* the destination has answered; acted upon in the next run */
 	struct answer answer;
 	struct flight_counts counts;
@@ -88,6 +90,11 @@ struct delivery {
 	struct journal_record spare; /* read, but the batch was full; the reader's until it moves */
 	bool has_spare;
 	bool is_at_end;
+
+	struct replay_request *replay;	    /* NULL: none */
+	struct journal_record replay_spare; /* read, but the batch was full */
+	bool has_replay_spare, replayed_last;
+	uint64_t replay_looked_at_ns;
 
 	uint64_t wait_until_ns; /* destination: no attempt before */
 	struct answer said;	/* what goes with the next verdict */
@@ -152,6 +159,13 @@ bool flight_fill(struct delivery *d, struct flight *f);
 /* When a flight that fills is to go out although it is not full. */
 uint64_t flight_due_ns(const struct delivery *d, const struct flight *f);
 
+/* delivery_replay.c */
+/* Fills an empty flight with dead letters that are to be sent again; false: there are none, or
+ * others are on their way. */
+bool flight_fill_replay(struct delivery *d, struct flight *f);
+/* One of them was acknowledged. */
+void flight_replayed(struct delivery *d, struct batch *part, size_t i);
+
 /* delivery_notice.c */
 /* The loss is to be told in one of the next flights, together with others of its cause. */
 void delivery_owe_notice(struct delivery *d, const struct journal_loss *loss);
@@ -166,6 +180,8 @@ void flight_put_notices(struct delivery *d, struct flight *f);
 /* delivery_verdict.c */
 /* One event of the journal was refused for good. */
 void flight_count_rejected(struct delivery *d, struct flight *f, uint64_t seq, uint64_t wall_ns);
+/* NULL: no memory. */
+struct dead_letters *delivery_letters(struct delivery *d);
 /* Puts an event into the dead letters; that they can't be written is logged and holds nothing up.
  */
 void delivery_bury(struct delivery *d, const struct dead_letter *letter);

@@ -4,16 +4,21 @@
 
 #include <errno.h>
 
+struct dead_letters *delivery_letters(struct delivery *d)
+{
+	if (!d->letters)
+		d->letters = dead_letters_create(d->set.state_directory, d->set.output->name,
+						 d->set.output->dead_letters.max_bytes);
+	return d->letters;
+}
+
 void delivery_bury(struct delivery *d, const struct dead_letter *letter)
 {
 	uint64_t suppressed, removed = 0;
 	struct errmsg em = { "" };
 	int err = -ENOMEM;
 
-	if (!d->letters)
-		d->letters = dead_letters_create(d->set.state_directory, d->set.output->name,
-						 d->set.output->dead_letters.max_bytes);
-	if (d->letters) {
+	if (delivery_letters(d)) {
 		removed = dead_letters_removed(d->letters);
 		err = dead_letters_append(d->letters, letter, &em);
 		removed = dead_letters_removed(d->letters) - removed;
@@ -72,14 +77,18 @@ void flight_count_rejected(struct delivery *d, struct flight *f, uint64_t seq, u
 	delivery_owe_notice(d, &loss);
 }
 
-/* A notice is not one of the journal's events: it is in no count. */
+/* A notice is not one of the journal's events: it is in no count. A dead letter is in one already.
+ */
 static void count_event(struct delivery *d, struct flight *f, struct batch *part, size_t i)
 {
 	const struct batch_event *event = batch_event_at(part, i);
 	const struct journal_loss *notice = batch_notice(part, i);
 	bool is_sent = event->verdict == VERDICT_SENT;
 
-	if (notice && !is_sent) {
+	if (f->is_replay) {
+		if (is_sent)
+			flight_replayed(d, part, i);
+	} else if (notice && !is_sent) {
 		delivery_notice_was_refused(d, notice);
 	} else if (!notice && !is_sent) {
 		flight_count_rejected(d, f, event->seq, event->time_wall_ns);
@@ -175,8 +184,10 @@ static void wait_before_retry(struct delivery *d, uint64_t wait_ns, const struct
 	if (wait_ns < answer->wait_ns)
 		wait_ns = answer->wait_ns;
 	until = delivery_now(d) + wait_ns;
-	if (until > d->wait_until_ns)
-		d->wait_until_ns = until;
+	if (until <= d->wait_until_ns)
+		return;
+	d->wait_until_ns = until;
+	metric_set(&d->set.metrics->retry_wall_ns, clock_wall_ns(d->set.clock) + wait_ns);
 }
 
 /* Several batches that were on their way together may fail of one cause: only the first is a

@@ -94,6 +94,7 @@ bool delivery_retire_flights(struct delivery *d)
 	while (d->window_count && delivery_flight(d, 0)->state == FLIGHT_DONE) {
 		count_flight(d, delivery_flight(d, 0));
 		delivery_flight(d, 0)->state = FLIGHT_FREE;
+		delivery_flight(d, 0)->is_replay = false;
 		d->window_head = (d->window_head + 1) % d->window_size;
 		d->window_count--;
 		any = true;

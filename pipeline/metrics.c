@@ -197,6 +197,29 @@ void metrics_output_last_error(const struct metrics_output *output, char text_r[
 	text_r[out.len] = '\0';
 }
 
+/* ---- how far behind an output is ---- */
+
+struct metrics_lag metrics_output_lag(const struct metrics_board *board,
+				      const struct metrics_output *output, uint64_t now_wall_ns)
+{
+	const struct metrics_collector *collector = &board->collector;
+	uint64_t first = metric_get(&collector->journal_first_seq);
+	uint64_t last = metric_get(&collector->journal_last_seq);
+	uint64_t acked = metric_get(&output->acked_seq), acked_ns, records;
+	struct metrics_lag lag = { 0 };
+
+	if (metric_get(&output->state) == OUTPUT_STATE_CLOSED || last <= acked)
+		return lag;
+	lag.events = last - acked;
+	records = last >= first ? last - first + 1 : 1;
+	lag.bytes = (uint64_t)((double)metric_get(&collector->journal_size_bytes) /
+			       (double)records * (double)lag.events);
+	acked_ns = metric_get(&output->acked_wall_ns);
+	if (acked_ns && now_wall_ns > acked_ns)
+		lag.ns = now_wall_ns - acked_ns;
+	return lag;
+}
+
 /* ---- states ---- */
 
 static const char *const state_names[] = {

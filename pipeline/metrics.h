@@ -68,10 +68,13 @@ struct metrics_output {
 	metric_t delivered_bytes;
 	metric_t skipped;  /* routed elsewhere by this output's own rules */
 	metric_t rejected; /* refused for good: in the dead letters */
+	metric_t replayed; /* dead letters sent again and acknowledged; in none of the others */
 	metric_t missed;   /* gone from the journal before this output read them */
 	metric_t batches, retries, reconnects;
 	metric_t acked_seq, acked_wall_ns; /* the cursor; time of the event there */
-	metric_t in_flight;
+	metric_t in_flight;		   /* events */
+	metric_t window, window_used;	   /* batches it may, and does, have on their way */
+	metric_t retry_wall_ns; /* no attempt before; of a time past: it waits for nothing */
 	_Atomic uint32_t error_version; /* odd while last_error is being written */
 	char last_error[METRICS_TEXT_BYTES];
 	metric_t last_error_wall_ns;
@@ -137,6 +140,15 @@ void metrics_output_last_error(const struct metrics_output *output,
 struct str metrics_text(const char *shared, char *copy, size_t n);
 /* "up" for OUTPUT_STATE_UP and so on; "unknown" for a number that is none of them. */
 const char *metrics_state_name(uint64_t state);
+
+/* What an output still has to settle; all 0 for one that was taken out of the configuration. */
+struct metrics_lag {
+	uint64_t events;
+	uint64_t bytes; /* estimated: as many of the mean size in the journal */
+	uint64_t ns; /* between now and the time of the event at the cursor; 0: with none pending */
+};
+struct metrics_lag metrics_output_lag(const struct metrics_board *board,
+				      const struct metrics_output *output, uint64_t now_wall_ns);
 
 /* The Prometheus text format, version 0.0.4. */
 void metrics_write_prometheus(const struct metrics_board *board, struct buf *out);

@@ -168,6 +168,19 @@ static void write_output_seconds(const struct family *family, const struct metri
 	}
 }
 
+static void write_output_lag(const struct family *family, const struct metrics_board *board,
+			     struct buf *out)
+{
+	for (uint32_t i = 0; i < output_count(board); i++) {
+		const struct metrics_output *output = &board->forwarder.output[i];
+		const struct metrics_lag lag = metrics_output_lag(board, output, 0);
+
+		put_output(family, output, out);
+		buf_putc(out, '}');
+		put_number(out, *(const uint64_t *)((const char *)&lag + family->offset));
+	}
+}
+
 static void write_output_info(const struct family *family, const struct metrics_board *board,
 			      struct buf *out)
 {
@@ -207,6 +220,7 @@ static const struct shape by_kind = { "kind", write_by_kind };
 static const struct shape by_kind_and_cause = { "kind, cause", write_by_kind_and_cause };
 static const struct shape of_output = { "output", write_output_value };
 static const struct shape of_output_seconds = { "output", write_output_seconds };
+static const struct shape of_output_lag = { "output", write_output_lag };
 static const struct shape of_output_info = { "output, type", write_output_info };
 static const struct shape of_output_state = { "output, state", write_output_state };
 
@@ -215,6 +229,7 @@ static const struct shape of_output_state = { "output, state", write_output_stat
 #define COLLECTOR(field) offsetof(struct metrics_board, collector.field)
 #define FORWARDER(field) offsetof(struct metrics_board, forwarder.field)
 #define OUTPUT(field)	 offsetof(struct metrics_output, field)
+#define LAG(field)	 offsetof(struct metrics_lag, field)
 
 /* clang-format off */
 static const struct family families[] = {
@@ -307,10 +322,23 @@ static const struct family families[] = {
 	  "Events that this output's own rules leave to others." },
 	{ NULL, "weir_output_events_rejected_total", COUNTER, &of_output, OUTPUT(rejected),
 	  "Events that the peer refused for good; they are in the dead letters." },
+	{ NULL, "weir_output_events_replayed_total", COUNTER, &of_output, OUTPUT(replayed),
+	  "Dead letters that were sent again by `weir dead replay` and acknowledged; they stay counted as "
+	  "rejected." },
 	{ NULL, "weir_output_events_missed_total", COUNTER, &of_output, OUTPUT(missed),
 	  "Events that were gone from the journal before this output read them." },
 	{ NULL, "weir_output_events_in_flight", GAUGE, &of_output, OUTPUT(in_flight),
 	  "Events that were sent and not yet acknowledged." },
+	{ NULL, "weir_output_window_batches", GAUGE, &of_output, OUTPUT(window),
+	  "Batches that the output may have on their way at once." },
+	{ NULL, "weir_output_window_used_batches", GAUGE, &of_output, OUTPUT(window_used),
+	  "Batches that it has: being filled, sent, or settled and waiting for older ones." },
+	{ NULL, "weir_output_lag_events", GAUGE, &of_output_lag, LAG(events),
+	  "Events in the journal that are not settled for this output." },
+	{ NULL, "weir_output_lag_bytes", GAUGE, &of_output_lag, LAG(bytes),
+	  "Their bytes in the journal, estimated from the mean size there." },
+	{ NULL, "weir_output_next_attempt_time_seconds", GAUGE, &of_output_seconds, OUTPUT(retry_wall_ns),
+	  "While it waits: when it tries again; 0: it never failed." },
 	{ NULL, "weir_output_batches_total", COUNTER, &of_output, OUTPUT(batches),
 	  "Batches given to the output, those sent again included." },
 	{ NULL, "weir_output_retries_total", COUNTER, &of_output, OUTPUT(retries),

@@ -7,6 +7,8 @@ weir_unit_test(delivery_window LIBS ${OUTPUT_LIBS}
 	SOURCES ${FAKE_JOURNAL} ${PROJECT_SOURCE_DIR}/tests/unit/delivery_rig.c)
 weir_unit_test(delivery_replay LIBS ${OUTPUT_LIBS}
 	SOURCES ${FAKE_JOURNAL} ${PROJECT_SOURCE_DIR}/tests/unit/delivery_rig.c)
+weir_unit_test(delivery_replay LIBS ${OUTPUT_LIBS}
+	SOURCES ${FAKE_JOURNAL} ${PROJECT_SOURCE_DIR}/tests/unit/delivery_rig.c)
 weir_unit_test(format_compact LIBS ${OUTPUT_LIBS})
 weir_unit_test(formats LIBS ${OUTPUT_LIBS} PkgConfig::JANSSON
 	SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/format_inverse.c)

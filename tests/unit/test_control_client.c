@@ -168,7 +168,9 @@ static void test_table(void **state)
 		"\"filtered\":1,\"limited\":0,\"lost\":{\"ring_full\":2}}},"
 		"\"memory\":{\"collector_bytes\":10485760,\"forwarder_bytes\":512},"
 		"\"outputs\":[{\"name\":\"a\",\"type\":\"file\",\"state\":\"waiting\",\"delivered\":5,"
-		"\"pending\":2,\"lag_s\":90,\"last_error\":\"disk full\"}]}";
+		"\"pending\":2,\"lag_bytes\":2048,\"lag_s\":90,\"in_flight\":1,\"window\":8,"
+		"\"window_used\":2,\"last_error\":\"disk full\",\"last_error_time\":"
+		"\"2026-01-02T03:04:05Z\",\"next_attempt_s\":7,\"to_do\":\"make room\"}]}";
 	struct buf out = buf_growable(65536);
 
 	assert_true(status_write_table(STR(json), &out));
@@ -178,8 +180,9 @@ static void test_table(void **state)
 	assert_non_null(strstr(out.p, "process_exec                 10            7            1"
 				      "            0          2  ring_full 2\n"));
 	assert_non_null(strstr(out.p, "a                file      waiting              5          2"
-				      "   1m 30s"));
-	assert_non_null(strstr(out.p, "  last error: disk full\n"));
+				      "    2.0 KiB   1m 30s         1   2/8 "));
+	assert_non_null(strstr(out.p, "  last error, 2026-01-02T03:04:05Z: disk full\n"
+				      "  next attempt in 7s; make room\n"));
 	buf_free(&out);
 	assert_false(status_write_table(STR("[]"), &out));
 	assert_false(status_write_table(STR("{\"version\":"), &out));
