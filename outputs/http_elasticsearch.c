@@ -71,12 +71,12 @@ static void elasticsearch_query(const struct http_context *ctx, struct buf *quer
 }
 
 static void put_action(const struct http_context *ctx, struct batch *batch, size_t i,
-		       struct buf *out)
+		       bool with_index, struct buf *out)
 {
 	buf_lit(out, "{\"create\":{\"_id\":\"");
 	batch_write_id(batch, i, out);
 	buf_putc(out, '"');
-	if (http_template_is_of_event(ctx->set->elasticsearch.index)) {
+	if (with_index) {
 		struct http_template_values values = values_of(ctx, batch, i);
 
 		buf_lit(out, ",\"_index\":\"");
@@ -110,10 +110,11 @@ static void put_source(const struct http_context *ctx, struct batch *batch, size
 static void elasticsearch_frame(const struct http_context *ctx, struct batch *batch,
 				struct http_body *body)
 {
+	bool with_index = http_template_is_of_event(ctx->set->elasticsearch.index);
 	size_t i;
 
 	for (i = 0; i < batch_count(batch); i++) {
-		put_action(ctx, batch, i, http_body_text(body));
+		put_action(ctx, batch, i, with_index, http_body_text(body));
 		put_source(ctx, batch, i, body);
 	}
 }
@@ -152,21 +153,17 @@ static bool is_configuration(uint64_t status, const struct json_value *error)
 }
 
 /* What is said of one event. A configuration's fault is no event's. */
-static enum output_verdict judge_item(const struct json_value *item, struct batch *batch, size_t i,
-				      struct errmsg *em)
+static enum output_verdict judge_item(uint64_t status, const struct json_value *error,
+				      struct batch *batch, size_t i, struct errmsg *em)
 {
 	char text[400];
 	struct buf words = buf_fixed(text, sizeof(text));
-	struct json_value error;
-	uint64_t status = 0;
 
-	if (!read_item(item, &status, &error))
-		return OUTPUT_LOST;
 	batch_event_at(batch, i)->verdict = VERDICT_SENT;
 	if (status == 200 || status == 201 || status == 409)
 		return OUTPUT_SENT;
-	describe(status, &error, &words);
-	if (is_configuration(status, &error)) {
+	describe(status, error, &words);
+	if (is_configuration(status, error)) {
 		batch_event_at(batch, i)->verdict = VERDICT_RETRY;
 		errmsg_set(em,
 			   "events are not taken: %.*s: check elasticsearch.index, the rights of "
@@ -213,17 +210,19 @@ static enum output_verdict judge_items(const struct http_answer *answer,
 {
 	struct json_iter iter = json_iterate(items);
 	enum output_verdict all = OUTPUT_SENT;
-	struct json_value item;
+	struct json_value item, error;
 	struct errmsg why;
+	uint64_t status = 0;
 	size_t i;
 
 	for (i = 0; json_next_element(&iter, &item); i++) {
-		enum output_verdict verdict = judge_item(&item, batch, i, &why);
+		enum output_verdict verdict;
 
-		if (verdict == OUTPUT_LOST) {
+		if (!read_item(&item, &status, &error)) {
 			clear_verdicts(batch);
 			return http_answer_garbage(answer, "a _bulk answer", em);
 		}
+		verdict = judge_item(status, &error, batch, i, &why);
 		if (worse(all, verdict) != all)
 			*em = why;
 		all = worse(all, verdict);

@@ -146,4 +146,21 @@ def systematic_refusal_is_held(bench):
     weir.stop()
 
 
-harness.main(delivers, signs_what_is_sent, survives, holds, systematic_refusal_is_held)
+def takes_a_new_token(bench):
+    """A token that was revoked holds the output; the new one is read by `weir reload`."""
+    peer = Peer(bench, lambda r: Answer(200 if r.headers["authorization"] == "Bearer new" else 403))
+    token = bench.path("token")
+    token.write_text("old\n")
+    weir = http_peer.weir_with(bench, http_peer.output(url=peer.url, token={"file": str(token)}))
+    weir.wait_output("http", "held")
+    token.write_text("new\n")
+    equal(weir.verb("reload", "--socket", weir.socket).status, 0, "reload")
+    seq = http_peer.act_often(weir, 5)
+    http_peer.wait_acked(weir, seq)
+    arrived = [r for r in peer.requests if r.headers["authorization"] == "Bearer new"]
+    http_peer.check_arrived(weir, seq, ids(arrived), "with the new token")
+    weir.stop()
+
+
+harness.main(delivers, signs_what_is_sent, survives, holds, systematic_refusal_is_held,
+             takes_a_new_token)
