@@ -7,8 +7,6 @@ weir_unit_test(delivery_window LIBS ${OUTPUT_LIBS}
 	SOURCES ${FAKE_JOURNAL} ${PROJECT_SOURCE_DIR}/tests/unit/delivery_rig.c)
 weir_unit_test(delivery_replay LIBS ${OUTPUT_LIBS}
 	SOURCES ${FAKE_JOURNAL} ${PROJECT_SOURCE_DIR}/tests/unit/delivery_rig.c)
-weir_unit_test(delivery_replay LIBS ${OUTPUT_LIBS}
-	SOURCES ${FAKE_JOURNAL} ${PROJECT_SOURCE_DIR}/tests/unit/delivery_rig.c)
 weir_unit_test(format_compact LIBS ${OUTPUT_LIBS})
 weir_unit_test(formats LIBS ${OUTPUT_LIBS} PkgConfig::JANSSON
 	SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/format_inverse.c)
@@ -38,6 +36,7 @@ weir_fuzzer(syslog LIBS ${OUTPUT_LIBS})
 target_sources(fuzz_syslog PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/syslog_inverse.c)
 
 add_executable(bench_outputs ${PROJECT_SOURCE_DIR}/tests/bench/bench_outputs.c
+	${PROJECT_SOURCE_DIR}/tests/bench/fluentd_sink.c
 	${PROJECT_SOURCE_DIR}/tests/bench/tcp_sink.c)
 target_link_libraries(bench_outputs PRIVATE ${OUTPUT_LIBS} weir_journal)
 add_executable(bench_formats ${PROJECT_SOURCE_DIR}/tests/bench/bench_formats.c)

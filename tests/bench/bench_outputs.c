@@ -7,6 +7,7 @@
 #include "outputs/forwarder.h"
 #include "outputs/sandbox.h"
 #include "pipeline/journal.h"
+#include "tests/bench/fluentd_sink.h"
 #include "tests/bench/http_sink.h"
 #include "tests/bench/kafka_sink.h"
 #include "tests/bench/tcp_sink.h"
@@ -35,6 +36,8 @@ static const struct {
 	  NULL },
 	{ "deliver_syslog_events_per_cpu_s",
 	  "- {name: n, type: syslog, address: '127.0.0.1:${BENCH_TCP}'}\n", "syslog_us" },
+	{ "deliver_fluentd_events_per_cpu_s",
+	  "- {name: n, type: fluentd, servers: ['127.0.0.1:${BENCH_FLUENTD}']}\n", "forward_us" },
 	{ "deliver_http_events_per_cpu_s",
 	  "- {name: n, type: http, profile: elasticsearch, url: 'http://localhost:${BENCH_HTTP}'}\n",
 	  "http_us" },
@@ -259,13 +262,17 @@ static void start_sinks(struct bench *bench)
 		die("no HTTPS sink");
 	snprintf(text, sizeof(text), "%u", port);
 	setenv("BENCH_HTTPS", text, 1);
-	if (kafka_sink_start(path, sizeof(path)) < 0)
-		die("no Kafka sink");
-	setenv("BENCH_KAFKA", path, 1);
 	if (tcp_sink_start(&port) < 0)
 		die("no TCP sink");
 	snprintf(text, sizeof(text), "%u", port);
 	setenv("BENCH_TCP", text, 1);
+	if (fluentd_sink_start(&port) < 0)
+		die("no Fluentd sink");
+	snprintf(text, sizeof(text), "%u", port);
+	setenv("BENCH_FLUENTD", text, 1);
+	if (kafka_sink_start(path, sizeof(path)) < 0)
+		die("no Kafka sink");
+	setenv("BENCH_KAFKA", path, 1);
 }
 
 /* With names of figures behind the options, only these. */
