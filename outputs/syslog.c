@@ -104,7 +104,7 @@ static enum output_verdict syslog_send(struct output *output, struct batch *batc
 		return lost(out, &em);
 	/* It may have failed on the way and settled all, also this one, which is not pending yet.
 	 */
-	return out->queue.count ? OUTPUT_PENDING : OUTPUT_LOST;
+	return out->queue.count ? OUTPUT_PENDING : lost(out, &out->queue.why);
 }
 
 static void syslog_reopen(struct output *output)

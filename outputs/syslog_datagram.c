@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ struct syslog_link {
 	struct resolver *resolver;
 	int fd;	       /* -1: not connected */
 	uint64_t sent; /* bytes */
+	ino_t inode;   /* of the Unix socket that it is connected to */
 	struct event *readable, *writable, *tick, *deadline;
 };
 
@@ -131,18 +133,51 @@ static void write_queue(struct syslog_link *link)
 		arm_tick(link, TICK_US);
 }
 
-/* What a Unix peer has read. For UDP all that is sent counts, once it has lasted for the grace. */
-static void look_after_arrivals(struct syslog_link *link)
+/* The queue of a Unix peer that ends is emptied as if it had read it all. By then its path is gone,
+ * or leads to nobody, or to another socket. */
+static bool is_unix_peer_there(const struct syslog_link *link)
+{
+	const struct endpoint *endpoint = &link->out->endpoint;
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct stat st;
+	int fd;
+	bool is_there;
+
+	memcpy(addr.sun_path, endpoint->path, sizeof(addr.sun_path));
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return true; /* not known */
+	is_there = connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+		   stat(endpoint->path, &st) == 0 && st.st_ino == link->inode;
+	close(fd);
+	return is_there;
+}
+
+static void look_after_unix(struct syslog_link *link, uint64_t now)
 {
 	struct syslog_output *out = link->out;
-	bool is_unix = endpoint_is_unix(&out->endpoint);
 	uint64_t acked = link->sent;
 	int queued = 0;
 
-	if (is_unix && ioctl(link->fd, TIOCOUTQ, &queued) == 0) /* overhead counts too */
+	/* Overhead counts too: it errs to the safe side. */
+	if (ioctl(link->fd, TIOCOUTQ, &queued) == 0)
 		acked = acked > (uint64_t)queued ? acked - queued : 0;
-	syslog_queue_arrived(&out->queue, acked, clock_boot_ns(&out->clock),
-			     is_unix ? 0 : out->settings->grace_ns);
+	if (is_unix_peer_there(link)) /* asked after the queue was looked at, not before */
+		syslog_queue_arrived(&out->queue, acked, now, out->settings->grace_ns);
+	else
+		end_errno(link, ECONNREFUSED);
+}
+
+/* Of UDP all that is sent counts, once it has lasted for the grace. */
+static void look_after_arrivals(struct syslog_link *link)
+{
+	struct syslog_output *out = link->out;
+	uint64_t now = clock_boot_ns(&out->clock);
+
+	if (endpoint_is_unix(&out->endpoint))
+		look_after_unix(link, now);
+	else
+		syslog_queue_arrived(&out->queue, link->sent, now, out->settings->grace_ns);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -239,9 +274,13 @@ static int look_up(struct syslog_link *link, struct errmsg *em)
 static int connect_unix(struct syslog_link *link, struct errmsg *em)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct stat st = { 0 };
 	int err;
 
+	/* Before: a socket that is put in its place meanwhile is then taken for another one. */
 	memcpy(addr.sun_path, link->out->endpoint.path, sizeof(addr.sun_path));
+	if (stat(addr.sun_path, &st) == 0)
+		link->inode = st.st_ino;
 	err = connect_to(link, (struct sockaddr *)&addr, sizeof(addr));
 	if (err)
 		errmsg_set(em, "can't connect to %s: %s", endpoint_name(&link->out->endpoint).text,

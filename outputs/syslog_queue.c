@@ -184,6 +184,7 @@ void syslog_queue_settle(struct syslog_queue *queue)
 void syslog_queue_settle_all(struct syslog_queue *queue, enum output_verdict verdict,
 			     const struct errmsg *em)
 {
+	queue->why = *em;
 	while (queue->count)
 		settle_oldest(queue, verdict, em);
 }

@@ -43,6 +43,7 @@ struct syslog_queue {
 	enum syslog_frame frame;
 	struct output *out; /* whose verdicts these are */
 	uint64_t next_message;
+	struct errmsg why;			 /* the last reason for which all were settled */
 	struct syslog_slot slots[SYSLOG_WINDOW]; /* a ring */
 	size_t head, count;
 };

@@ -110,9 +110,9 @@ const struct config_item syslog_items[] = {
 	  .offset = AT(grace_ns),
 	  .value = "50ms",
 	  .max = 60 * NSEC_PER_SEC,
-	  .help = "tcp, tls, udp: an event counts as delivered when the connection has lived on for "
-		  "so long after the peer's kernel had it; if it ends before, it goes out again. "
-		  "At most 16 batches wait." },
+	  .help = "Except for relp: an event counts as delivered when the connection has lived on "
+		  "for so long after the peer's kernel had it (a Unix peer: had read it); if it "
+		  "ends before, it goes out again. At most 16 batches wait." },
 	{ .name = "relp_window",
 	  .type = CONFIG_INTEGER,
 	  .offset = AT(relp_window),

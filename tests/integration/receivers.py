@@ -52,8 +52,8 @@ class Daemon:
 
     def listens(self):
         harness.equal(self.process.poll(), None, f"exit status of the receiver: {self.log()}")
-        return f":{self.port:04X} " in Path("/proc/net/tcp").read_text() + \
-            Path("/proc/net/udp").read_text()
+        tables = Path(f"/proc/{self.process.pid}/net")  # of its own network namespace
+        return f":{self.port:04X} " in (tables / "tcp").read_text() + (tables / "udp").read_text()
 
     def log(self):
         return self.log_path.read_text(errors="replace")[-2000:]
@@ -79,8 +79,9 @@ def unpacked(receiver, program):
 SYSLOG_PARTS = ("pri", "time", "host", "app", "procid", "msgid", "sd", "msg")
 
 
-def rsyslog(bench, module, listener, port, output, options=""):
-    """rsyslog with one listener, started; writes to `output` what it has parsed."""
+def rsyslog(bench, module, listener, port, output, namespace=None):
+    """rsyslog with one listener, started (in a network namespace); writes to `output` what it has
+    parsed."""
     program, environment = unpacked("rsyslog", "usr/sbin/rsyslogd")
     modules = cached("rsyslog", "usr", "lib", "x86_64-linux-gnu", "rsyslog")
     work = bench.path(f"rsyslog-{port}")
@@ -90,12 +91,14 @@ def rsyslog(bench, module, listener, port, output, options=""):
     template = "\\t".join(f"%{name}%" for name in names) + "\\n"
     config = work / "rsyslog.conf"
     config.write_text(
-        f'global(workDirectory="{work}" maxMessageSize="64k" {options})\n'
+        f'global(workDirectory="{work}" maxMessageSize="64k")\n'
         f'{module}\n'
         f'template(name="parts" type="string" string="{template}")\n'
         f'ruleset(name="all") {{ action(type="omfile" file="{output}" template="parts") }}\n'
         f'{listener}\n')
     argv = [program, "-n", "-f", str(config), "-i", str(work / "pid"), "-M", str(modules)]
+    if namespace:
+        argv = ["ip", "netns", "exec", namespace, *argv]
     return Daemon(bench, work.name, argv, environment, port).start()
 
 

@@ -31,7 +31,7 @@ extern const struct output_type output_syslog;
 static struct {
 	unsigned int settled[OUTPUT_HELD + 1];
 	struct batch *last;
-	struct errmsg em;
+	struct errmsg em, said_of_send;
 } heard;
 
 void __wrap_output_settled(struct output *out, struct batch *batch, enum output_verdict verdict,
@@ -43,13 +43,14 @@ void __wrap_output_settled(struct output *out, struct batch *batch, enum output_
 {
 	heard.settled[verdict]++;
 	heard.last = batch;
-	if (em)
+	if (em && verdict != OUTPUT_SENT)
 		heard.em = *em;
 }
 
 void __wrap_output_error(struct output *out, const struct errmsg *em)
 {
 	heard.em = *em;
+	heard.said_of_send = *em;
 }
 
 /* --- a destination on a loop, a peer in a thread ------------------------------------------- */
@@ -643,7 +644,7 @@ static void unix_datagrams(void **state)
 	ssize_t n;
 	int i;
 
-	start(&rig, SOCK_DGRAM, "transport: unix_datagram");
+	start(&rig, SOCK_DGRAM, "transport: unix_datagram, grace: 0s");
 	batch = make_batch(&rig, 300, EVENT);
 	assert_int_equal(output_syslog.send(rig.out, batch), OUTPUT_PENDING);
 	run_for_a_while(&rig);
@@ -659,12 +660,50 @@ static void unix_datagrams(void **state)
 	finish(&rig);
 }
 
+/* That it fails within the call is the answer to this batch, in words. */
+static void unix_datagrams_to_one_who_went(void **state)
+{
+	static struct rig rig;
+	struct batch *batches[2];
+
+	start(&rig, SOCK_DGRAM, "transport: unix_datagram, grace: 0s");
+	batches[0] = make_batch(&rig, 1, EVENT);
+	batches[1] = make_batch(&rig, 1, EVENT);
+	assert_int_equal(output_syslog.send(rig.out, batches[0]), OUTPUT_PENDING);
+	assert_int_equal(recv(rig.listen_fd, rig.got, sizeof(rig.got), 0), 190);
+	run_until(&rig, 1);
+	close(rig.listen_fd);
+	rig.listen_fd = -1;
+	assert_int_equal(output_syslog.send(rig.out, batches[1]), OUTPUT_LOST);
+	assert_string_equal(strchr(heard.said_of_send.text, ' '), " Connection refused");
+	batch_unref(&batches[0]);
+	batch_unref(&batches[1]);
+	finish(&rig);
+}
+
+/* The kernel empties the queue of one who ends, and that is not to be taken for reading. */
+static void unix_datagrams_unread_at_the_end(void **state)
+{
+	static struct rig rig;
+	struct batch *batch;
+
+	start(&rig, SOCK_DGRAM, "transport: unix_datagram, grace: 0s");
+	batch = make_batch(&rig, 3, EVENT);
+	assert_int_equal(output_syslog.send(rig.out, batch), OUTPUT_PENDING);
+	close(rig.listen_fd);
+	rig.listen_fd = -1;
+	run_until(&rig, 1);
+	assert_int_equal(heard.settled[OUTPUT_LOST], 1);
+	batch_unref(&batch);
+	finish(&rig);
+}
+
 static void unix_datagrams_to_nobody(void **state)
 {
 	static struct rig rig;
 	struct batch *batch;
 
-	start(&rig, SOCK_DGRAM, "transport: unix_datagram");
+	start(&rig, SOCK_DGRAM, "transport: unix_datagram, grace: 0s");
 	close(rig.listen_fd);
 	rig.listen_fd = -1;
 	batch = make_batch(&rig, 1, EVENT);
@@ -737,6 +776,8 @@ int main(void)
 		cmocka_unit_test(udp_port_is_closed),
 		cmocka_unit_test(udp_too_long),
 		cmocka_unit_test(unix_datagrams),
+		cmocka_unit_test(unix_datagrams_to_one_who_went),
+		cmocka_unit_test(unix_datagrams_unread_at_the_end),
 		cmocka_unit_test(unix_datagrams_to_nobody),
 		cmocka_unit_test(wrong_settings),
 	};
