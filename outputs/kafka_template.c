@@ -10,6 +10,8 @@
 #define PATH_BYTES 128
 /* A field's value in a key: what is longer is cut, so that no event makes a key without bound. */
 #define VALUE_BYTES 1024
+/* Behind the body there are the node, the time and weir's own members. */
+#define TAIL_BYTES 384
 
 enum part_kind { PART_TEXT, PART_KIND, PART_NODE, PART_BOOT, PART_PATH };
 
@@ -165,17 +167,21 @@ struct str kafka_template_prefix(const struct kafka_template *template)
 }
 
 /* The envelope's order is fixed and a quote inside of a string is escaped, so these bytes stand
- * nowhere before the member itself. */
+ * nowhere before the member itself. It is near the end: the body before it is most of the event. */
 static struct str find_node(struct str event)
 {
 	static const char member[] = "},\"node_name\":\"";
-	const char *p = memmem(event.p, event.n, member, sizeof(member) - 1);
-	const char *value = p ? p + sizeof(member) - 1 : NULL, *end;
+	size_t tail = event.n < TAIL_BYTES ? event.n : TAIL_BYTES;
+	const char *end = event.p + event.n, *p, *value;
 
-	if (!value)
+	p = memmem(end - tail, tail, member, sizeof(member) - 1);
+	if (!p)
+		p = memmem(event.p, event.n, member, sizeof(member) - 1);
+	if (!p)
 		return STR("");
-	end = memchr(value, '"', event.p + event.n - value);
-	return end ? (struct str){ value, end - value } : STR("");
+	value = p + sizeof(member) - 1;
+	p = memchr(value, '"', end - value);
+	return p ? (struct str){ value, p - value } : STR("");
 }
 
 /* The body is the first member. */

@@ -61,7 +61,9 @@ def properties_of(node, ports, controllers, directory, users, tls):
     if users:
         jaas = " ".join(f'user_{name}="{password}"' for name, password in users.items())
         lines |= {
-            "sasl.enabled.mechanisms": "PLAIN",
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
+            "listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config":
+                "org.apache.kafka.common.security.scram.ScramLoginModule required;",
             "sasl.mechanism.inter.broker.protocol": "PLAIN",
             "listener.name.sasl_plaintext.plain.sasl.jaas.config":
                 "org.apache.kafka.common.security.plain.PlainLoginModule required "
@@ -107,8 +109,10 @@ class Kafka:
         config = directory / "server.properties"
         config.write_text(properties_of(node, self.ports, self.controllers, directory, self.users,
                                         self.tls))
+        scram = [word for name, password in (self.users or {}).items()
+                 for word in ("-S", f"SCRAM-SHA-256=[name={name},password={password}]")]
         harness.run_ok(self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c",
-                                  config), timeout=60)
+                                  config, *scram), timeout=60)
 
     def start(self, node=1):
         directory = self.directory / str(node)

@@ -1,7 +1,7 @@
 """A real Kafka with SASL PLAIN and access lists. With a wrong password weir is held, in words that
 name the user; with the right one and no right on the topic it is held, in words that name the
 right; for a topic that isn't there it is held until somebody makes it. Nothing is dropped on the
-way: once all is right, everything arrives."""
+way: once all is right, everything arrives, by PLAIN as by SCRAM."""
 
 import harness
 from harness import act, check
@@ -10,16 +10,22 @@ from kafka_cluster import Kafka, check_complete, output, wait_acked
 PASSWORD = "right-one-7631"
 
 
-def use(weir, kafka, password, topic="weir"):
+def use(weir, kafka, password, topic="weir", mechanism="plain"):
     weir.config["outputs"] = [weir.config["outputs"][0], output(
         kafka, topic=topic, headers=["id"],
-        sasl={"mechanism": "plain", "user": "weir", "password": password})]
+        sasl={"mechanism": mechanism, "user": "weir", "password": password})]
     weir.write_config(weir.config)
 
 
 def reload(weir):
     done = weir.verb("reload", "--socket", weir.socket)
     harness.equal(done.status, 0, f"status of weir reload: {done.err.decode()}")
+
+
+def make_event(weir):
+    harness.run_ok([act("noop"), harness.marker()])
+    weir.settle()
+    return weir.session()[-1].seq
 
 
 def wait_held(weir, words):
@@ -51,9 +57,15 @@ def scenario(bench):
     kafka.run("grant", "weir", "weir")
     use(weir, kafka, PASSWORD)
     reload(weir)
-    harness.run_ok([act("noop"), harness.marker()])
-    weir.settle()
-    seq = weir.session()[-1].seq
+    wait_acked(weir, make_event(weir))
+
+    use(weir, kafka, "wrong-one-2209", mechanism="scram-sha-256")
+    reload(weir)
+    make_event(weir)
+    wait_held(weir, "Authentication failed")
+    use(weir, kafka, PASSWORD, mechanism="scram-sha-256")
+    reload(weir)
+    seq = make_event(weir)
     wait_acked(weir, seq)
     check_complete(weir, kafka.read("weir"), seq)
     check(PASSWORD not in weir.log(), "the log does not show the password")
