@@ -29,12 +29,17 @@ static void passed(struct flight *f, uint64_t seq, uint64_t wall_ns)
 	f->last_wall_ns = wall_ns;
 }
 
+static bool is_wanted(const struct output_settings *settings, const struct journal_record *record)
+{
+	return settings->kinds & 1ull << record->kind && route_takes(settings->route, record);
+}
+
 /* False: the batch is full without it. */
 static bool take_record(struct delivery *d, struct flight *f, const struct journal_record *record)
 {
 	int err;
 
-	if (!(d->set.output->kinds & 1ull << record->kind)) {
+	if (!is_wanted(d->set.output, record)) {
 		f->counts.skipped++;
 		passed(f, record->seq, record->time_wall_ns);
 		return true;

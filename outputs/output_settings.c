@@ -112,6 +112,24 @@ const struct config_item output_common_items[] = {
 	  .optional = true,
 	  .help = "Kinds of event to deliver (process_exec, ...); all when not given. Notices about "
 		  "this output's own losses are always delivered." },
+	{ .name = "filter",
+	  .type = CONFIG_NODE,
+	  .offset = AT(filter_node),
+	  .optional = true,
+	  .help = "What this output takes, by what stands in the event: {allow: [...], deny: [...]}, "
+		  "lists of objects as the stage filter has them (event_set, binary_regex, "
+		  "arguments_regex, parent_binary_regex, parent_arguments_regex, pid, container_id, "
+		  "namespace, in_init_tree, policy_names). Events that meet any object of deny, or "
+		  "none of allow, are counted as skipped. Events about weir itself always pass." },
+	{ .name = "sample",
+	  .type = CONFIG_INTEGER,
+	  .offset = AT(sample),
+	  .value = "1",
+	  .min = 1,
+	  .max = 1000000000,
+	  .unit = "events",
+	  .help = "Takes one event in so many, chosen by the event's id: the same ones again after "
+		  "a retry or a restart. The others are counted as skipped. 1: all." },
 	CONFIG_END,
 };
 
@@ -244,6 +262,8 @@ static int check_settings(const struct config_node *node, struct output_settings
 	err = read_format(node, settings, em);
 	if (!err)
 		err = find_kinds(node, settings, em);
+	if (!err)
+		err = route_create(settings->filter_node, settings->sample, &settings->route, em);
 	if (!err && settings->output_type->check)
 		err = settings->output_type->check(node, settings, em);
 	return err;
@@ -268,6 +288,7 @@ int output_settings_read(const struct config_node *node, struct output_settings 
 	err = check_settings(node, settings, em);
 	if (err) {
 		formatter_close(&settings->formatter);
+		route_free(&settings->route);
 		config_settings_free(items, settings);
 	}
 out:
@@ -286,6 +307,7 @@ void output_settings_free(struct output_settings **settings)
 	if (!*settings)
 		return;
 	formatter_close(&(*settings)->formatter);
+	route_free(&(*settings)->route);
 	items = items_of((*settings)->output_type);
 	if (items)
 		config_settings_free(items, *settings);

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "outputs/format.h"
 #include "outputs/output.h"
+#include "outputs/route.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -34,6 +35,9 @@ struct output_settings {
 	const struct format *format;
 	struct formatter *formatter; /* the format with this output's changes of its fields */
 	uint64_t kinds;		     /* `events` as bits, 1 << enum event_kind */
+	const struct config_node *filter_node; /* as written; gone with the document */
+	uint64_t sample;
+	struct route *route; /* `filter` and `sample`; NULL: everything */
 };
 
 /* The common keys; ended by CONFIG_END. */

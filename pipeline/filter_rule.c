@@ -24,6 +24,7 @@ struct filter_rule {
 	struct pids pid, pid_set;
 	struct patterns binary, arguments, parent_binary, parent_arguments, ancestor_binary;
 	struct patterns container;
+	struct config_strings policies;
 };
 
 _Static_assert(EVENT_KINDS <= 32, "a bit per kind");
@@ -32,6 +33,7 @@ struct filter_object {
 	struct config_strings event_set, pid, pid_set, namespaces;
 	struct config_strings binary_regex, arguments_regex, container_id;
 	struct config_strings parent_binary_regex, parent_arguments_regex, ancestor_binary_regex;
+	struct config_strings policy_names;
 	bool in_init_tree;
 };
 
@@ -51,6 +53,7 @@ static const struct config_item object_items[] = {
 	LIST_ITEM("pid", pid, "The process's number."),
 	LIST_ITEM("pid_set", pid_set, "The process, or any process above it, has this number."),
 	LIST_ITEM("container_id", container_id, "The container's id (31 characters)."),
+	LIST_ITEM("policy_names", policy_names, "The policy that the event is of."),
 	LIST_ITEM("namespace", namespaces, "\"\": processes outside of containers."),
 	{ .name = "in_init_tree",
 	  .type = CONFIG_BOOL,
@@ -62,9 +65,11 @@ static const struct config_item object_items[] = {
 };
 
 /* What Tetragon's filters have and weir's can't serve, and why. */
-static const struct {
+struct unsupported {
 	const char *key, *why;
-} unsupported[] = {
+};
+
+static const struct unsupported unsupported_by_all[] = {
 	{ "capabilities", "weir does not filter by capabilities" },
 	{ "cel_expression", "weir has no CEL; say it with the other keys" },
 	{ "container_name_regex", "weir does not know containers by name; use container_id" },
@@ -72,7 +77,16 @@ static const struct {
 	{ "labels", "weir does not know pods" },
 	{ "namespace_regex", "weir does not know pods" },
 	{ "pod_regex", "weir does not know pods" },
-	{ "policy_names", "no event of a policy comes here yet" },
+	{ NULL, NULL },
+};
+
+static const struct unsupported unsupported_by_source[][3] = {
+	[FILTER_EVENTS] = { { "policy_names", "no event of a policy comes here yet" } },
+	[FILTER_RECORDS] = { { "pid_set", "an event in the journal names no process above the "
+					  "parent; use the stage filter" },
+			     { "ancestor_binary_regex",
+			       "an event in the journal names no process above the parent; use the "
+			       "stage filter" } },
 };
 
 /* Tetragon's kinds that weir does not make: fine in a list, and never met. */
@@ -90,14 +104,15 @@ static int out_of_memory(struct errmsg *em)
 	return -ENOMEM;
 }
 
-static int refuse_unsupported(const struct config_node *object, struct errmsg *em)
+static int refuse_unsupported(const struct config_node *object, const struct unsupported *keys,
+			      struct errmsg *em)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++) {
-		const struct config_node *node = config_node_get(object, unsupported[i].key);
+	for (; keys->key; keys++) {
+		const struct config_node *node = config_node_get(object, keys->key);
 
 		if (node)
 			return config_error(node, em, "filter key %s is not supported: %s",
-					    unsupported[i].key, unsupported[i].why);
+					    keys->key, keys->why);
 	}
 	return 0;
 }
@@ -246,7 +261,14 @@ static int read_regexes(const struct config_node *node, const struct filter_obje
 	return rc;
 }
 
-static int read_object(const struct config_node *node, const struct filter_object *object,
+/* The rule keeps them; what was read has none then. */
+static void take_policies(struct filter_object *object, struct filter_rule *rule)
+{
+	rule->policies = object->policy_names;
+	object->policy_names = (struct config_strings){ 0 };
+}
+
+static int read_object(const struct config_node *node, struct filter_object *object,
 		       struct filter_rule *rule, struct errmsg *em)
 {
 	int rc = read_events(node, &object->event_set, rule, em);
@@ -261,16 +283,19 @@ static int read_object(const struct config_node *node, const struct filter_objec
 		rc = read_regexes(node, object, rule, em);
 	rule->has_in_init_tree = config_node_get(node, "in_init_tree");
 	rule->in_init_tree = object->in_init_tree;
+	take_policies(object, rule);
 	return rc;
 }
 
-int filter_rule_create(const struct config_node *object, struct filter_rule **rule_r,
-		       struct errmsg *em)
+int filter_rule_create(const struct config_node *object, enum filter_source source,
+		       struct filter_rule **rule_r, struct errmsg *em)
 {
 	struct filter_object read = { 0 };
 	struct filter_rule *rule;
-	int rc = refuse_unsupported(object, em);
+	int rc = refuse_unsupported(object, unsupported_by_all, em);
 
+	if (!rc)
+		rc = refuse_unsupported(object, unsupported_by_source[source], em);
 	if (!rc)
 		rc = refuse_empty_lists(object, em);
 	if (!rc)
@@ -291,17 +316,52 @@ int filter_rule_create(const struct config_node *object, struct filter_rule **ru
 
 static struct str binary_of(const struct process *process)
 {
-	return process->image ? process->image->binary.text : (struct str){ "", 0 };
+	return process->image ? process->image->binary.text : STR("");
 }
 
-static struct str arguments_of(const struct process *process)
+static struct str text_of_process(const struct process *process, enum filter_text which)
 {
-	return process->image ? process->image->arguments.text : (struct str){ "", 0 };
+	const struct image *image = process ? process->image : NULL;
+
+	if (!image)
+		return STR("");
+	switch (which) {
+	case FILTER_BINARY:
+	case FILTER_PARENT_BINARY:
+		return image->binary.text;
+	case FILTER_ARGUMENTS:
+	case FILTER_PARENT_ARGUMENTS:
+		return image->arguments.text;
+	case FILTER_CONTAINER:
+		return image->container_id.text;
+	case FILTER_POLICY:
+	case FILTER_TEXTS:
+		break;
+	}
+	return STR("");
 }
 
-static struct str container_of_process(const struct process *process)
+static struct str text_of_event(const struct filter_subject *subject, enum filter_text which)
 {
-	return process->image ? process->image->container_id.text : (struct str){ "", 0 };
+	bool is_parents = which == FILTER_PARENT_BINARY || which == FILTER_PARENT_ARGUMENTS;
+
+	return text_of_process(is_parents ? subject->parent : subject->process, which);
+}
+
+struct filter_subject filter_subject_of_event(const struct event *event)
+{
+	const struct process *process = event->process;
+
+	return (struct filter_subject){
+		.kind = event->kind,
+		.has_process = process,
+		.has_parent = event->parent,
+		.in_init_tree = process && (process->flags & PROCESS_IN_INIT_TREE),
+		.pid = process ? process->key.pid : 0,
+		.process = process,
+		.parent = event->parent,
+		.text = text_of_event,
+	};
 }
 
 static enum filter_match from_bool(bool met)
@@ -364,21 +424,30 @@ static bool descends_from(const struct pids *pids, const struct process *process
 	return false;
 }
 
-/* The conditions that cost next to nothing. */
-static bool meets_plain_conditions(const struct filter_rule *rule, const struct event *event)
+static bool is_of_policy(const struct config_strings *policies, struct str policy)
 {
-	const struct process *process = event->process;
+	for (size_t i = 0; i < policies->n; i++)
+		if (str_equal(policy, str_of(policies->v[i])))
+			return true;
+	return false;
+}
 
-	if (rule->has_events && !(rule->events >> event->kind & 1))
+/* The conditions that cost next to nothing. */
+static bool meets_plain_conditions(const struct filter_rule *rule,
+				   const struct filter_subject *subject)
+{
+	if (rule->has_events && !(rule->events >> subject->kind & 1))
 		return false;
-	if (rule->has_in_init_tree &&
-	    rule->in_init_tree != !!(process->flags & PROCESS_IN_INIT_TREE))
+	if (rule->has_in_init_tree && rule->in_init_tree != subject->in_init_tree)
 		return false;
-	if (rule->without_container && container_of_process(process).n)
+	if (rule->pid.v && !has_pid(&rule->pid, subject->pid))
 		return false;
-	if (rule->pid.v && !has_pid(&rule->pid, process->key.pid))
+	if (rule->without_container && subject->text(subject, FILTER_CONTAINER).n)
 		return false;
-	return !rule->pid_set.v || descends_from(&rule->pid_set, process);
+	if (rule->policies.n &&
+	    !is_of_policy(&rule->policies, subject->text(subject, FILTER_POLICY)))
+		return false;
+	return !rule->pid_set.v || descends_from(&rule->pid_set, subject->process);
 }
 
 /* Joins what is known so far with one more condition: a "no" decides. */
@@ -390,27 +459,30 @@ static enum filter_match both(enum filter_match a, enum filter_match b)
 }
 
 enum filter_match filter_rule_match(const struct filter_rule *rule, struct matcher *matcher,
-				    const struct event *event)
+				    const struct filter_subject *subject)
 {
-	const struct process *process = event->process, *parent = event->parent;
-	enum filter_match match = from_bool(process && meets_plain_conditions(rule, event));
+	const struct {
+		const struct patterns *patterns;
+		enum filter_text text;
+	} texts[] = {
+		{ &rule->binary, FILTER_BINARY },
+		{ &rule->container, FILTER_CONTAINER },
+		{ &rule->arguments, FILTER_ARGUMENTS },
+		{ &rule->parent_binary, FILTER_PARENT_BINARY },
+		{ &rule->parent_arguments, FILTER_PARENT_ARGUMENTS },
+	};
+	enum filter_match match =
+		from_bool(subject->has_process && meets_plain_conditions(rule, subject));
 
-	if (match != FILTER_NO && rule->binary.v)
-		match = both(match, match_text(&rule->binary, matcher, binary_of(process)));
-	if (match != FILTER_NO && rule->container.v)
-		match = both(match,
-			     match_text(&rule->container, matcher, container_of_process(process)));
-	if (match != FILTER_NO && rule->arguments.v)
-		match = both(match, match_text(&rule->arguments, matcher, arguments_of(process)));
-	if (match != FILTER_NO && (rule->parent_binary.v || rule->parent_arguments.v))
-		match = both(match, from_bool(parent));
-	if (match != FILTER_NO && rule->parent_binary.v)
-		match = both(match, match_text(&rule->parent_binary, matcher, binary_of(parent)));
-	if (match != FILTER_NO && rule->parent_arguments.v)
-		match = both(match,
-			     match_text(&rule->parent_arguments, matcher, arguments_of(parent)));
+	if (rule->parent_binary.v || rule->parent_arguments.v)
+		match = both(match, from_bool(subject->has_parent));
+	for (size_t i = 0; i < ARRAY_SIZE(texts) && match != FILTER_NO; i++)
+		if (texts[i].patterns->v)
+			match = both(match, match_text(texts[i].patterns, matcher,
+						       subject->text(subject, texts[i].text)));
 	if (match != FILTER_NO && rule->ancestor_binary.v)
-		match = both(match, match_ancestors(&rule->ancestor_binary, matcher, parent));
+		match = both(match,
+			     match_ancestors(&rule->ancestor_binary, matcher, subject->parent));
 	return match;
 }
 
@@ -427,6 +499,9 @@ void filter_rule_free(struct filter_rule **rule)
 {
 	if (!*rule)
 		return;
+	for (size_t i = 0; i < (*rule)->policies.n; i++)
+		free((*rule)->policies.v[i]);
+	free((*rule)->policies.v);
 	free((*rule)->pid.v);
 	free((*rule)->pid_set.v);
 	free_patterns(&(*rule)->binary);

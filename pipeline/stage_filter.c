@@ -2,25 +2,16 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "pipeline/config_objects.h"
-#include "pipeline/filter_rule.h"
+#include "pipeline/filter_list.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* The objects of one list. */
-struct rule_list {
-	struct filter_rule **v;
-	size_t n;
-};
-
 struct stage_filter {
 	struct stage stage;
 	const struct clock *clock;
-	struct rule_list allow, deny;
-	struct matcher *matcher;
-	uint64_t undecided; /* events kept because a pattern could not be evaluated */
-	uint64_t undecided_told;
+	struct filter_list *list;
+	uint64_t undecided_told; /* of those that the list could not decide */
 	struct log_limit undecided_limit;
 };
 
@@ -47,57 +38,13 @@ static const struct config_item filter_items[] = {
 
 /* ---- life ---- */
 
-static int take_object(void *ctx, const struct config_node *object, struct errmsg *em)
-{
-	struct rule_list *list = ctx;
-	struct filter_rule **v = reallocarray(list->v, list->n + 1, sizeof(struct filter_rule *));
-	int rc;
-
-	if (!v) {
-		errmsg_set(em, "out of memory");
-		return -ENOMEM;
-	}
-	list->v = v;
-	rc = filter_rule_create(object, &v[list->n], em);
-	if (!rc)
-		list->n++;
-	return rc;
-}
-
-static void free_list(struct rule_list *list)
-{
-	for (size_t i = 0; i < list->n; i++)
-		filter_rule_free(&list->v[i]);
-	free(list->v);
-}
-
 static void filter_destroy(struct stage **stage)
 {
 	struct stage_filter *filter = container_of(*stage, struct stage_filter, stage);
 
-	free_list(&filter->allow);
-	free_list(&filter->deny);
-	matcher_free(&filter->matcher);
+	filter_list_free(&filter->list);
 	free(filter);
 	*stage = NULL;
-}
-
-static int set_up(struct stage_filter *filter, const struct filter_settings *settings,
-		  struct errmsg *em)
-{
-	int rc = config_objects_read(settings->allow, take_object, &filter->allow, em);
-
-	if (!rc)
-		rc = config_objects_read(settings->deny, take_object, &filter->deny, em);
-	if (rc)
-		return rc;
-	/* Only whether they match is asked, so one pair of offsets is enough for any pattern. */
-	filter->matcher = matcher_create(0, 0);
-	if (!filter->matcher) {
-		errmsg_set(em, "out of memory");
-		return -ENOMEM;
-	}
-	return 0;
 }
 
 static int filter_create(const struct config_node *cfg, const struct clock *clock,
@@ -114,7 +61,8 @@ static int filter_create(const struct config_node *cfg, const struct clock *cloc
 		filter->stage.type = &stage_filter_type;
 		filter->clock = clock;
 		*stage_r = &filter->stage;
-		rc = set_up(filter, &settings, em);
+		rc = filter_list_create(settings.allow, settings.deny, FILTER_EVENTS, &filter->list,
+					em);
 		if (rc)
 			filter_destroy(stage_r);
 	} else {
@@ -127,59 +75,29 @@ static int filter_create(const struct config_node *cfg, const struct clock *cloc
 
 /* ---- events ---- */
 
-static enum filter_match match_any(const struct rule_list *list, struct matcher *matcher,
-				   const struct event *event)
-{
-	enum filter_match match = FILTER_NO;
-
-	for (size_t i = 0; i < list->n; i++) {
-		enum filter_match one = filter_rule_match(list->v[i], matcher, event);
-
-		if (one == FILTER_YES)
-			return one;
-		if (one == FILTER_UNKNOWN)
-			match = one;
-	}
-	return match;
-}
-
-/* Of one list: whether the event would be dropped by it. What can't be decided is kept: nobody may
- * hide by making a pattern expensive. */
-static bool is_dropped(struct stage_filter *filter, const struct rule_list *list,
-		       const struct event *event, enum filter_match drops)
-{
-	enum filter_match match = match_any(list, filter->matcher, event);
-
-	if (match == FILTER_UNKNOWN)
-		filter->undecided++;
-	return match == drops;
-}
-
 static enum stage_verdict filter_on_event(struct stage *stage, struct event *event)
 {
 	struct stage_filter *filter = container_of(stage, struct stage_filter, stage);
 
+	const struct filter_subject subject = filter_subject_of_event(event);
+
 	if (event->kind >= KIND_WEIR_LOSS)
 		return STAGE_PASS; /* weir's own are always told */
-	if (filter->deny.n && is_dropped(filter, &filter->deny, event, FILTER_YES))
-		return STAGE_FILTERED;
-	if (filter->allow.n && is_dropped(filter, &filter->allow, event, FILTER_NO))
-		return STAGE_FILTERED;
-	return STAGE_PASS;
+	return filter_list_drops(filter->list, &subject) ? STAGE_FILTERED : STAGE_PASS;
 }
 
 static void filter_tick(struct stage *stage, bool last, stage_emit_fn emit, void *ctx)
 {
 	struct stage_filter *filter = container_of(stage, struct stage_filter, stage);
-	uint64_t suppressed;
+	uint64_t suppressed, undecided = filter_list_undecided(filter->list);
 
-	if (filter->undecided == filter->undecided_told ||
+	if (undecided == filter->undecided_told ||
 	    !log_limit_pass(&filter->undecided_limit, clock_boot_ns(filter->clock), &suppressed))
 		return;
 	log_warn(
 		"filter: %lu events kept because a pattern could not be evaluated within its limits",
-		(unsigned long)(filter->undecided - filter->undecided_told));
-	filter->undecided_told = filter->undecided;
+		(unsigned long)(undecided - filter->undecided_told));
+	filter->undecided_told = undecided;
 }
 
 const struct stage_type stage_filter_type = {

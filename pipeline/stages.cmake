@@ -1,6 +1,7 @@
 add_library(weir_stages STATIC
 	config_objects.c
 	container_id.c
+	filter_list.c
 	filter_rule.c
 	pipeline.c
 	rate_table.c
