@@ -3,7 +3,6 @@
  * are in the air adapts to how the peer takes them. libcurl is behind outputs/http_client.h. */
 #include "base/clock.h"
 #include "base/node.h"
-#include "base/secret.h"
 #include "outputs/http_client.h"
 #include "outputs/http_compress.h"
 #include "outputs/http_concurrency.h"
@@ -58,24 +57,8 @@ struct http_output {
 
 /* ---- what an answer means ---- */
 
-/* What a peer repeats of our own secrets is not for anybody's log. */
-static void hide(struct errmsg *em, const struct secret *secret)
-{
-	struct str bytes = secret ? secret_reveal(secret) : (struct str){ "", 0 };
-	char *at;
-
-	if (bytes.n < 4)
-		return;
-	while ((at = memmem(em->text, strlen(em->text), bytes.p, bytes.n)))
-		memset(at, '*', bytes.n);
-}
-
 static void describe(struct http_output *out, struct errmsg *em)
 {
-	hide(em, out->set->token);
-	hide(em, out->set->password);
-	hide(em, out->set->proxy_password);
-	hide(em, out->set->generic.signature_key);
 	errmsg_prefix(em, "%.*s", STR_FMT(http_settings_peer(out->set)));
 }
 

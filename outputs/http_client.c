@@ -13,6 +13,9 @@
 /* A connection is not used for ever: the peer's addresses change, and load balancers want turns. */
 #define CONNECTION_MAX_S 3600L
 
+/* A shorter one would be found in ordinary words. */
+#define SECRET_BYTES 4u
+
 struct http_client {
 	const struct http_settings *set;
 	struct event_base *base;
@@ -358,6 +361,31 @@ static void fail(struct http_request *request, CURLcode code, struct http_result
 	}
 }
 
+static void hide(struct buf *said, const struct secret *secret)
+{
+	struct str bytes = secret ? secret_reveal(secret) : (struct str){ "", 0 };
+	char *from = said->p, *at;
+	size_t left = said->len;
+
+	while (bytes.n >= SECRET_BYTES && left >= bytes.n &&
+	       (at = memmem(from, left, bytes.p, bytes.n))) {
+		memset(at, '*', bytes.n);
+		left -= at + bytes.n - from;
+		from = at + bytes.n;
+	}
+}
+
+/* What a peer repeats of our own secrets is for nobody: not for a log, not for a dead letter. */
+static void hide_secrets(struct http_request *request)
+{
+	const struct http_settings *set = request->client->set;
+
+	hide(&request->answer, set->token);
+	hide(&request->answer, set->password);
+	hide(&request->answer, set->proxy_password);
+	hide(&request->answer, set->generic.signature_key);
+}
+
 static void succeed(struct http_request *request, struct http_result *result)
 {
 	curl_off_t retry_after_s = 0;
@@ -367,6 +395,7 @@ static void succeed(struct http_request *request, struct http_result *result)
 	curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(request->easy, CURLINFO_REDIRECT_URL, &redirect);
 	curl_easy_getinfo(request->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+	hide_secrets(request);
 	result->transport = OUTPUT_SENT;
 	result->answer = (struct http_answer){ .status = status,
 					       .body = buf_str(&request->answer),

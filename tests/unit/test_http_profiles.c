@@ -91,7 +91,7 @@ static void assert_verdicts(const char *expected)
 	static const char letters[] = { [VERDICT_BATCH] = '-',
 					[VERDICT_SENT] = 'S',
 					[VERDICT_RETRY] = 'R',
-					[VERDICT_REFUSED] = 'X' };
+					[VERDICT_REFUSED] = 'D' };
 	size_t i;
 
 	assert_int_equal(batch_count(rig->batch), strlen(expected));
@@ -282,7 +282,7 @@ static void test_splunk_names_the_invalid_event(void **state)
 	assert_judged(400,
 		      "{\"text\":\"Invalid data format\",\"code\":6,\"invalid-event-number\":1}",
 		      OUTPUT_REFUSED, "Invalid data format");
-	assert_verdicts("RXRR");
+	assert_verdicts("RDRR");
 	assert_string_equal(refusal(1), "Invalid data format");
 	assert_judged(400, "{\"text\":\"x\",\"code\":15,\"invalid-event-number\":4}",
 		      OUTPUT_REFUSED, "");
@@ -404,13 +404,13 @@ static void test_elasticsearch_items(void **state)
 			"document_parsing_exception") "," ITEM("429",
 							       "es_rejected_execution_exception") "]}",
 		OUTPUT_LATER, "429 es_rejected_execution_exception: why so");
-	assert_verdicts("SSXR");
+	assert_verdicts("SSDR");
 	assert_string_equal(refusal(2), "400 document_parsing_exception: why so");
 	assert_judged(200,
 		      "{\"errors\":true,\"items\":[" OK "," OK "," OK
 		      "," ITEM("400", "mapper_parsing_exception") "]}",
 		      OUTPUT_SENT, "");
-	assert_verdicts("SSSX");
+	assert_verdicts("SSSD");
 	assert_judged(
 		200,
 		"{\"errors\":true,\"items\":[" ITEM("503", "unavailable_shards_exception") "," ITEM(
@@ -517,11 +517,11 @@ static void test_otlp_answers(void **state)
 	assert_judged(
 		200, "{\"partialSuccess\":{\"rejectedLogRecords\":\"1\",\"errorMessage\":\"big\"}}",
 		OUTPUT_SENT, "1 of 3 rejected, not said which: big");
-	assert_verdicts("XXX");
+	assert_verdicts("DDD");
 	assert_string_equal(refusal(2), "1 of 3 rejected, not said which: big");
 	assert_judged(200, "{\"partialSuccess\":{\"rejectedLogRecords\":3}}", OUTPUT_SENT,
 		      "rejected");
-	assert_verdicts("XXX");
+	assert_verdicts("DDD");
 	assert_judged(200, "{\"partialSuccess\":{\"rejectedLogRecords\":\"many\"}}", OUTPUT_LATER,
 		      "");
 	assert_judged(200, "<html>", OUTPUT_LATER, "counts as not taken");
