@@ -12,12 +12,14 @@
 
 struct forward_options {
 	const char *config, *journal, *state, *format;
-	struct option_number control_fd, board_fd, session_seq;
+	struct option_number control_fd, board_fd, config_fd, session_seq;
 };
 
 static const struct option options[] = {
 	{ "config", 0, OPTION_TEXT, offsetof(struct forward_options, config), "FILE",
-	  "The collector's configuration; without it the defaults." },
+	  "Where the collector's configuration is from; without it the defaults." },
+	{ "config-fd", 0, OPTION_NUMBER, offsetof(struct forward_options, config_fd), "N",
+	  "What the collector read there; the file may be another by now." },
 	{ "control-fd", 0, OPTION_NUMBER, offsetof(struct forward_options, control_fd), "N",
 	  "Its end of the socket pair." },
 	{ "board-fd", 0, OPTION_NUMBER, offsetof(struct forward_options, board_fd), "N",
@@ -56,6 +58,20 @@ static enum exit_code forward_on(const struct forward_options *o, const struct s
 	return code;
 }
 
+static bool is_descriptor(const struct option_number *number)
+{
+	return number->given && number->value < INT_MAX;
+}
+
+/* The text is read once, and the descriptor closed with the document. */
+static int load(const struct forward_options *o, struct settings_document **doc_r,
+		struct errmsg *em)
+{
+	if (!o->config)
+		return settings_load(NULL, doc_r, em);
+	return settings_load_copy((int)o->config_fd.value, o->config, doc_r, em);
+}
+
 static enum exit_code run_forward(const struct verb *verb, int argc, char **argv)
 {
 	struct forward_options o = { 0 };
@@ -66,8 +82,8 @@ static enum exit_code run_forward(const struct verb *verb, int argc, char **argv
 
 	if (verb_parse(verb, &argc, argv, &o, 0, 0) < 0)
 		return EXIT_USAGE;
-	if (!o.control_fd.given || !o.board_fd.given || o.control_fd.value > INT_MAX ||
-	    o.board_fd.value >= INT_MAX) {
+	if (!is_descriptor(&o.control_fd) || !is_descriptor(&o.board_fd) ||
+	    (o.config && !is_descriptor(&o.config_fd))) {
 		verb_complain(verb, "it is started by `weir run`, not by hand");
 		return EXIT_USAGE;
 	}
@@ -75,7 +91,7 @@ static enum exit_code run_forward(const struct verb *verb, int argc, char **argv
 						 .state_directory = o.state,
 						 .format = o.format };
 	log_init("forwarder", LOG_LEVEL_INFO);
-	if (settings_load(o.config, &doc, &em) < 0) {
+	if (load(&o, &doc, &em) < 0) {
 		log_error("%s", em.text);
 		return EXIT_CONFIG;
 	}

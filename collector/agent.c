@@ -368,9 +368,9 @@ static int open_pipeline(struct agent *agent, struct errmsg *em)
 		agent->ingest = ingest_create(&ingest, &agent->clock, agent->table, agent->pipeline,
 					      &agent->board->collector);
 	if (agent->ingest)
-		agent->rescan = rescan_create(agent->sensor, agent->table, &agent->clock,
-					      &agent->board->collector, ingest_record,
-					      agent->ingest);
+		agent->rescan =
+			rescan_create(agent->sensor, agent->table, &agent->clock,
+				      &agent->board->collector, ingest_record, agent->ingest);
 	if (!agent->rescan) {
 		errmsg_set(em, "out of memory");
 		return -ENOMEM;
@@ -386,6 +386,7 @@ static int open_supervisor(struct agent *agent, struct errmsg *em)
 	struct journal_stats stats;
 	struct supervisor_settings supervisor = {
 		.config_path = agent->options->config_path,
+		.config_fd = settings_copy(agent->document),
 		.journal_directory = settings->journal.directory,
 		.state_directory = settings->forwarder.state_directory,
 		.format = agent->options->format,
@@ -505,7 +506,7 @@ static int agent_start(struct agent *agent, struct errmsg *em)
 {
 	int err;
 
-	agent_digest(agent->options->config_path, agent->config_digest);
+	agent_digest(agent->document, agent->config_digest);
 	journal_notice(agent, KIND_WEIR_START, NULL);
 	journal_commit(agent->journal);
 	supervisor_start(agent->supervisor);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <unistd.h>
 
 int agent_load_settings(const struct agent_options *options, struct settings_document **doc_r,
 			struct errmsg *em)
@@ -29,25 +30,26 @@ int agent_load_settings(const struct agent_options *options, struct settings_doc
 	return err;
 }
 
-void agent_digest(const char *path, char digest_r[65])
+void agent_digest(const struct settings_document *doc, char digest_r[65])
 {
 	unsigned char hash[EVP_MAX_MD_SIZE], block[4096];
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	FILE *file = path ? fopen(path, "re") : NULL;
+	int fd = settings_copy(doc);
 	unsigned int hash_len = 0;
-	size_t n;
+	off_t at = 0;
+	ssize_t n = -1;
 
 	digest_r[0] = '\0';
-	if (file && md && EVP_DigestInit_ex(md, EVP_sha256(), NULL)) {
-		while ((n = fread(block, 1, sizeof(block), file)) > 0)
-			EVP_DigestUpdate(md, block, n);
-		if (!ferror(file))
+	if (fd >= 0 && md && EVP_DigestInit_ex(md, EVP_sha256(), NULL)) {
+		while ((n = pread(fd, block, sizeof(block), at)) > 0) {
+			EVP_DigestUpdate(md, block, (size_t)n);
+			at += n;
+		}
+		if (n == 0)
 			EVP_DigestFinal_ex(md, hash, &hash_len);
 	}
 	for (unsigned int i = 0; i < hash_len; i++)
 		snprintf(digest_r + i * 2, 3, "%02x", hash[i]);
-	if (file)
-		fclose(file);
 	EVP_MD_CTX_free(md);
 }
 
@@ -117,9 +119,9 @@ int agent_reload(struct agent *agent, struct errmsg *em)
 	if (old_document != agent->first_document)
 		settings_free(&old_document);
 	log_set_level((enum log_level)settings_of(document)->log_level);
-	agent_digest(agent->options->config_path, agent->config_digest);
+	agent_digest(document, agent->config_digest);
 	journal_stats(agent->journal, &stats);
-	supervisor_replace(agent->supervisor, stats.last_seq);
+	supervisor_replace(agent->supervisor, settings_copy(document), stats.last_seq);
 	metric_add(&agent->board->collector.config_reloads, 1);
 	log_info("configuration reloaded");
 	journal_outcome(agent, "reloaded", false);

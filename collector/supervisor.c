@@ -23,6 +23,8 @@
 #define HEALTHY_NS	 (60 * NSEC_PER_SEC) /* running so long starts the backoff anew */
 #define CONTROL_FD	 3
 #define BOARD_FD	 4 /* the collector's half; the forwarder's is the next */
+#define CONFIG_FD	 6
+#define MAX_FDS		 (CONFIG_FD + 1)
 #define MAX_ARGUMENTS	 20
 
 struct supervisor {
@@ -54,20 +56,22 @@ static void unblock_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* In the child. Everything but the standard streams, the control socket and the board's halves is
- * close-on-exec or closed here. */
-static void exec_forwarder(int control_fd, const struct metrics_fds *board_fds, char **argv)
+/* In the child. Everything but the standard streams, the control socket, the board's halves and the
+ * configuration is close-on-exec or closed here. */
+static void exec_forwarder(int control_fd, const struct supervisor_settings *settings, char **argv)
 {
-	const int wanted[] = { control_fd, board_fds->collector, board_fds->forwarder };
+	const int wanted[] = { control_fd, settings->board_fds.collector,
+			       settings->board_fds.forwarder, settings->config_fd };
+	const size_t count = ARRAY_SIZE(wanted) - (settings->config_fd < 0 ? 1 : 0);
 	int moved[ARRAY_SIZE(wanted)], null_fd = open("/dev/null", O_RDONLY);
 
 	/* First out of the way of the numbers they will get. */
-	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
-		moved[i] = fcntl(wanted[i], F_DUPFD, CONTROL_FD + (int)ARRAY_SIZE(wanted));
+	for (size_t i = 0; i < count; i++)
+		moved[i] = fcntl(wanted[i], F_DUPFD, MAX_FDS);
 	child_keep_fd(null_fd, STDIN_FILENO);
-	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+	for (size_t i = 0; i < count; i++)
 		child_keep_fd(moved[i], CONTROL_FD + (int)i);
-	close_range(CONTROL_FD + ARRAY_SIZE(wanted), ~0u, 0);
+	close_range(CONTROL_FD + (unsigned int)count, ~0u, 0);
 	setpgid(0, 0); /* Ctrl-C at a terminal is the collector's to pass on, as a drain */
 	unblock_signals();
 	execv("/proc/self/exe", argv);
@@ -85,18 +89,20 @@ static void add_option(char **argv, size_t *argc, const char *name, const char *
 static int spawn(struct supervisor *supervisor, int control_fd)
 {
 	const struct supervisor_settings *settings = &supervisor->settings;
-	char control[12], board[12], seq[24],
+	char control[12], board[12], config[12], seq[24],
 		*argv[MAX_ARGUMENTS] = { (char *)"weir", (char *)"forward" };
 	size_t argc = 2;
 	pid_t pid;
 
 	snprintf(control, sizeof(control), "%d", CONTROL_FD);
 	snprintf(board, sizeof(board), "%d", BOARD_FD);
+	snprintf(config, sizeof(config), "%d", CONFIG_FD);
 	snprintf(seq, sizeof(seq), "%llu", (unsigned long long)settings->session_first_seq);
 	add_option(argv, &argc, "--control-fd", control);
 	add_option(argv, &argc, "--board-fd", board);
 	add_option(argv, &argc, "--session-seq", seq);
 	add_option(argv, &argc, "--config", settings->config_path);
+	add_option(argv, &argc, "--config-fd", settings->config_fd < 0 ? NULL : config);
 	add_option(argv, &argc, "--journal", settings->journal_directory);
 	add_option(argv, &argc, "--state", settings->state_directory);
 	add_option(argv, &argc, "--format", settings->format);
@@ -104,7 +110,7 @@ static int spawn(struct supervisor *supervisor, int control_fd)
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		exec_forwarder(control_fd, &settings->board_fds, argv);
+		exec_forwarder(control_fd, settings, argv);
 	supervisor->pid = pid;
 	return 0;
 }
@@ -202,8 +208,9 @@ static void tell_drain(struct supervisor *supervisor, uint64_t last_seq)
 		shutdown(supervisor->control_fd, SHUT_WR);
 }
 
-void supervisor_replace(struct supervisor *supervisor, uint64_t last_seq)
+void supervisor_replace(struct supervisor *supervisor, int config_fd, uint64_t last_seq)
 {
+	supervisor->settings.config_fd = config_fd;
 	supervisor->replacing = true;
 	supervisor->backoff_ms = BACKOFF_FIRST_MS;
 	if (supervisor->pid) {

@@ -17,6 +17,7 @@ struct supervisor;
 /* Borrowed until supervisor_free(); NULL strings are left out of its command line. */
 struct supervisor_settings {
 	const char *config_path, *journal_directory, *state_directory, *format;
+	int config_fd; /* what was read at config_path (see settings_copy()); -1: there is none */
 	uint64_t session_first_seq;
 	uint64_t drain_timeout_ns;
 	struct metrics_fds board_fds;
@@ -32,9 +33,9 @@ void supervisor_start(struct supervisor *supervisor);
 void supervisor_wake(struct supervisor *supervisor);
 /* Log files were rotated: outputs open theirs anew. */
 void supervisor_reopen(struct supervisor *supervisor);
-/* Lets the running one drain, up to last_seq, and starts a new one, which reads the configuration
- * again and goes on behind that. */
-void supervisor_replace(struct supervisor *supervisor, uint64_t last_seq);
+/* Lets the running one drain, up to last_seq, and starts a new one, which goes on behind that with
+ * the configuration in config_fd: so do all that follow. */
+void supervisor_replace(struct supervisor *supervisor, int config_fd, uint64_t last_seq);
 /* Call on SIGCHLD. */
 void supervisor_reap(struct supervisor *supervisor);
 /* Lets it drain, which is over when each output has acknowledged last_seq (0: what it finds in the

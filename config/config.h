@@ -63,8 +63,12 @@ struct config_item {
 		.name = NULL \
 	}
 
-/* Parses. On failure em reads "FILE:LINE:COLUMN: what is wrong; what would be right". */
-WARN_UNUSED int config_parse_file(const char *path, struct config_document **doc_r,
+/* A copy of the file in memory that nobody can change; the caller closes it. Who reads the file
+ * itself twice may meet two files: the copy is for a second reader. */
+WARN_UNUSED int config_copy_file(const char *path, int *fd_r, struct errmsg *em);
+/* Parses such a copy, wherever the descriptor stands; path is for messages. On failure em reads
+ * "FILE:LINE:COLUMN: what is wrong; what would be right". */
+WARN_UNUSED int config_parse_copy(int fd, const char *path, struct config_document **doc_r,
 				  struct errmsg *em);
 /* The same from memory; name stands in messages where the file's would. */
 WARN_UNUSED int config_parse(struct str text, const char *name, struct config_document **doc_r,

@@ -2,6 +2,7 @@
  * every bound is checked before anything is built on what exceeds it. */
 #include "config/node.h"
 
+#include "base/memory_file.h"
 #include "base/secret.h"
 #include "base/utf8.h"
 
@@ -18,6 +19,8 @@ struct config_document {
 	struct config_node *nodes;
 	struct config_node *root;
 };
+
+#define COPY_SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 
 #define MAX_ANCHORS 256 /* looked up one by one */
 
@@ -477,28 +480,105 @@ static int open_regular(const char *path, int *fd_r)
 	return err;
 }
 
-int config_parse_file(const char *path, struct config_document **doc_r, struct errmsg *em)
+/* All of an open file, at most a byte more than a configuration may have. The caller wipes and
+ * frees *bytes_r, which is NULL on failure. */
+static int read_bytes(int fd, char **bytes_r, size_t *n_r)
 {
-	size_t cap = CONFIG_MAX_BYTES + 1, n = 0;
-	char *bytes;
-	int fd = -1, err;
+	size_t cap = CONFIG_MAX_BYTES + 1;
+	char *bytes = malloc(cap);
+	int err = bytes ? read_whole(fd, bytes, cap, n_r) : -ENOMEM;
 
-	*doc_r = NULL;
-	err = open_regular(path, &fd);
+	if (err && bytes) {
+		secret_wipe(bytes, cap);
+		free(bytes);
+		bytes = NULL;
+	}
+	*bytes_r = bytes;
+	return err;
+}
+
+static void drop_bytes(char *bytes, size_t n)
+{
+	secret_wipe(bytes, n);
+	free(bytes);
+}
+
+static int open_and_read(const char *path, char **bytes_r, size_t *n_r, struct errmsg *em)
+{
+	int fd = -1, err = open_regular(path, &fd);
+
 	if (err) {
 		errmsg_set(em, "%s: can't be opened: %s", path, strerror(-err));
 		return err;
 	}
-	bytes = malloc(cap);
-	err = bytes ? read_whole(fd, bytes, cap, &n) : -ENOMEM;
+	err = read_bytes(fd, bytes_r, n_r);
 	close(fd);
 	if (err)
 		errmsg_set(em, "%s: can't be read: %s", path, strerror(-err));
+	return err;
+}
+
+static int write_whole(int fd, const char *bytes, size_t n)
+{
+	while (n > 0) {
+		ssize_t written = write(fd, bytes, n);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return -errno;
+		bytes += written;
+		n -= (size_t)written;
+	}
+	return 0;
+}
+
+static int make_copy(const char *bytes, size_t n, int *fd_r)
+{
+	int fd = memory_file_create("weir-configuration"), err;
+
+	if (fd < 0)
+		return fd;
+	err = write_whole(fd, bytes, n);
+	if (!err && fcntl(fd, F_ADD_SEALS, COPY_SEALS) < 0)
+		err = -errno;
+	if (err)
+		close(fd);
 	else
-		err = config_parse((struct str){ bytes, n }, path, doc_r, em);
-	if (bytes)
-		secret_wipe(bytes, n);
-	free(bytes);
+		*fd_r = fd;
+	return err;
+}
+
+int config_copy_file(const char *path, int *fd_r, struct errmsg *em)
+{
+	char *bytes;
+	size_t n;
+	int err = open_and_read(path, &bytes, &n, em);
+
+	*fd_r = -1;
+	if (err)
+		return err;
+	err = make_copy(bytes, n, fd_r);
+	drop_bytes(bytes, n);
+	if (err)
+		errmsg_set(em, "%s: can't be copied to memory: %s", path, strerror(-err));
+	return err;
+}
+
+int config_parse_copy(int fd, const char *path, struct config_document **doc_r, struct errmsg *em)
+{
+	char *bytes = NULL;
+	size_t n = 0;
+	int err = lseek(fd, 0, SEEK_SET) < 0 ? -errno : read_bytes(fd, &bytes, &n);
+
+	*doc_r = NULL;
+	if (err) {
+		errmsg_set(em, "%s: its copy (descriptor %d) can't be read: %s", path, fd,
+			   strerror(-err));
+		return err;
+	}
+	err = config_parse((struct str){ bytes, n }, path, doc_r, em);
+	drop_bytes(bytes, n);
 	return err;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #define AT(field) offsetof(struct settings, field)
 #define KIB	  1024ull
@@ -259,6 +260,7 @@ struct settings_document {
 	struct config_document *doc;	  /* NULL: the built-in defaults */
 	struct config_document *override; /* the outputs of settings_override() */
 	struct settings settings;
+	int copy_fd; /* -1: the built-in defaults */
 };
 
 /* ---- rules between settings ---- */
@@ -378,8 +380,8 @@ static int read_document(struct settings_document *doc, const char *path, struct
 	const struct config_node *root = NULL;
 	int err;
 
-	if (path) {
-		err = config_parse_file(path, &doc->doc, em);
+	if (doc->copy_fd >= 0) {
+		err = config_parse_copy(doc->copy_fd, path, &doc->doc, em);
 		if (err)
 			return err;
 		root = config_root(doc->doc);
@@ -388,21 +390,38 @@ static int read_document(struct settings_document *doc, const char *path, struct
 	return err ? err : check(&doc->settings, root, em);
 }
 
-int settings_load(const char *path, struct settings_document **doc_r, struct errmsg *em)
+int settings_load_copy(int fd, const char *path, struct settings_document **doc_r,
+		       struct errmsg *em)
 {
 	struct settings_document *doc = calloc(1, sizeof(*doc));
 	int err;
 
 	*doc_r = NULL;
 	if (!doc) {
+		if (fd >= 0)
+			close(fd);
 		errmsg_set(em, "out of memory while the configuration is read");
 		return -ENOMEM;
 	}
+	doc->copy_fd = fd;
 	err = read_document(doc, path, em);
 	if (err)
 		settings_free(&doc);
 	*doc_r = doc;
 	return err;
+}
+
+int settings_load(const char *path, struct settings_document **doc_r, struct errmsg *em)
+{
+	int fd = -1, err = path ? config_copy_file(path, &fd, em) : 0;
+
+	*doc_r = NULL;
+	return err ? err : settings_load_copy(fd, path, doc_r, em);
+}
+
+int settings_copy(const struct settings_document *doc)
+{
+	return doc->copy_fd;
 }
 
 const struct settings *settings_of(const struct settings_document *doc)
@@ -417,6 +436,8 @@ void settings_free(struct settings_document **doc)
 	config_settings_free(settings_items, &(*doc)->settings);
 	config_document_free(&(*doc)->doc);
 	config_document_free(&(*doc)->override);
+	if ((*doc)->copy_fd >= 0)
+		close((*doc)->copy_fd);
 	free(*doc);
 	*doc = NULL;
 }

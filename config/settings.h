@@ -53,6 +53,13 @@ struct settings_document; /* owns the nodes that struct settings points into */
  * validate their own nodes when they are created (see cli/check.c for both). */
 WARN_UNUSED int settings_load(const char *path, struct settings_document **doc_r,
 			      struct errmsg *em);
+/* The same from a copy of the file that settings_copy() gave, perhaps to another process; path is
+ * for messages. fd becomes the document's, also on failure. */
+WARN_UNUSED int settings_load_copy(int fd, const char *path, struct settings_document **doc_r,
+				   struct errmsg *em);
+/* The text that was read, sealed: whatever becomes of the file, this is what the settings are from.
+ * The document's descriptor, closed on exec; -1: the built-in defaults. */
+int settings_copy(const struct settings_document *doc);
 const struct settings *settings_of(const struct settings_document *doc);
 void settings_free(struct settings_document **doc);
 /* What options of the command line put over the file; NULL: not given. */

@@ -1,5 +1,6 @@
 #include "pipeline/metrics.h"
 
+#include "base/memory_file.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -9,10 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U /* 6.3 */
-#endif
-
 #define BOARD_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 
 /* Tries to catch the forwarder between two writes; one that was killed in the middle of a write
@@ -20,17 +17,6 @@
 #define LAST_ERROR_TRIES 100
 
 /* ---- the board ---- */
-
-/* Hosts may demand that memory files say they hold no code (vm.memfd_noexec); older kernels don't
- * know the flag. */
-static int create_memory_file(void)
-{
-	int fd = memfd_create("weir-metrics", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-
-	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("weir-metrics", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	return fd;
-}
 
 #define COLLECTOR_BYTES offsetof(struct metrics_board, forwarder)
 #define FORWARDER_BYTES (sizeof(struct metrics_board) - COLLECTOR_BYTES)
@@ -74,10 +60,13 @@ static struct metrics_board *map_halves(const struct metrics_fds *fds, int colle
 /* Returns the descriptor, or -1. */
 static int create_half(size_t bytes)
 {
-	int fd = create_memory_file(), err;
+	int fd = memory_file_create("weir-metrics"), err;
 
-	if (fd < 0 ||
-	    (ftruncate(fd, (off_t)bytes) == 0 && fcntl(fd, F_ADD_SEALS, BOARD_SEALS) == 0))
+	if (fd < 0) {
+		errno = -fd;
+		return -1;
+	}
+	if (ftruncate(fd, (off_t)bytes) == 0 && fcntl(fd, F_ADD_SEALS, BOARD_SEALS) == 0)
 		return fd;
 	err = errno;
 	close(fd);

@@ -1,6 +1,10 @@
 /* The defaults, the shipped example that must equal them, and the rules between settings. */
 #include "config/settings.h"
 
+#include "base/memory_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -112,7 +116,7 @@ static void test_example_equals_defaults(void **state)
 	struct errmsg em = { "" };
 
 	if (settings_load(WEIR_EXAMPLE, &example, &em) < 0 ||
-	    config_parse_file(WEIR_EXAMPLE, &doc, &em) < 0)
+	    config_parse_copy(settings_copy(example), WEIR_EXAMPLE, &doc, &em) < 0)
 		fail_msg("%s", em.text);
 	compare(settings_items, config_root(doc), settings_of(defaults), settings_of(example));
 	assert_null(settings_of(example)->pipeline);
@@ -120,6 +124,44 @@ static void test_example_equals_defaults(void **state)
 	config_document_free(&doc);
 	settings_free(&example);
 	settings_free(&defaults);
+}
+
+static void test_copy_outlives_the_file(void **state)
+{
+	struct settings_document *first = load("journal: {max_bytes: 2GiB}\n"), *second;
+	struct errmsg em = { "" };
+	int copy = settings_copy(first);
+
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(write(copy, "x", 1), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(settings_load_copy(dup(copy), path, &second, &em), 0);
+	assert_int_equal(settings_of(second)->journal.max_bytes, 2ull << 30);
+	settings_free(&second);
+	settings_free(&first);
+}
+
+static void test_wrong_copy_is_told_by_the_files_name(void **state)
+{
+	struct settings_document *doc;
+	struct errmsg em = { "" };
+	int fd = memory_file_create("test");
+
+	assert_int_equal(write(fd, "foo: 1\n", 7), 7);
+	assert_int_equal(settings_load_copy(fd, "weir.yaml", &doc, &em), -EINVAL);
+	assert_null(doc);
+	assert_memory_equal(em.text, "weir.yaml:1:1: unknown key 'foo'", 32);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_int_equal(settings_load_copy(fd, "weir.yaml", &doc, &em), -EBADF);
+	assert_non_null(strstr(em.text, "weir.yaml: its copy (descriptor"));
+}
+
+static void test_defaults_have_no_copy(void **state)
+{
+	struct settings_document *doc = load(NULL);
+
+	assert_int_equal(settings_copy(doc), -1);
+	settings_free(&doc);
 }
 
 static void test_empty_file_is_the_defaults(void **state)
@@ -232,6 +274,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_example_equals_defaults),
+		cmocka_unit_test(test_copy_outlives_the_file),
+		cmocka_unit_test(test_wrong_copy_is_told_by_the_files_name),
+		cmocka_unit_test(test_defaults_have_no_copy),
 		cmocka_unit_test(test_empty_file_is_the_defaults),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_missing_file),

@@ -70,7 +70,8 @@ static int child_main(void)
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	struct supervisor_settings settings = { .drain_timeout_ns = 10 * NSEC_PER_SEC };
+	struct supervisor_settings settings = { .config_fd = -1,
+						.drain_timeout_ns = 10 * NSEC_PER_SEC };
 	struct errmsg em;
 
 	f->board = metrics_create(&f->fds);
