@@ -26,6 +26,8 @@
 #define END_WAIT_MS	 1000
 #define SMALLEST_SET	 1024u
 #define FILES_INTERVAL_S 10
+/* Between two looks at the file of a token that is refused. */
+#define TOKEN_INTERVAL_S 5
 
 /* A batch whose records are with librdkafka. */
 struct slot {
@@ -314,8 +316,6 @@ static void on_error(void *ctx, rd_kafka_resp_err_t err, const char *words)
 		fail(out, OUTPUT_LATER, &em);
 	if (fatal)
 		return;
-	if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION)
-		kafka_producer_renew_token(out->producer);
 	/* That all are down says less than why the last of them is. */
 	if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !out->trouble.text[0]) {
 		errmsg_set(&out->trouble, "%s", words);
@@ -451,6 +451,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	if (in_use(out) && out->trouble.text[0] && now >= out->progress_ns + STALL_NS)
 		stall(out);
+	if (out->producer && out->trouble.text[0] && out->trouble_verdict == OUTPUT_HELD &&
+	    out->ticks % TOKEN_INTERVAL_S == 0)
+		kafka_producer_renew_token(out->producer);
 	if (out->is_failing && now >= out->failing_since_ns + FAILING_NS)
 		kafka_producer_take_back(out->producer, true);
 	if (++out->ticks % (FILES_INTERVAL_S / TICK_S) == 0 && out->producer &&

@@ -109,6 +109,9 @@ static int open_wake(struct kafka_producer *p, struct event_base *base)
 		return -ENOMEM;
 	p->queue = rd_kafka_queue_get_main(p->rk);
 	rd_kafka_queue_io_event_enable(p->queue, p->wake_fd, &one, sizeof(one));
+	/* Of what came before this, and of what comes while that lies there, nothing would wake us.
+	 */
+	event_active(p->wake, EV_READ, 1);
 	return 0;
 }
 

@@ -61,7 +61,10 @@ def properties_of(node, ports, controllers, directory, users, tls):
     if users:
         jaas = " ".join(f'user_{name}="{password}"' for name, password in users.items())
         lines |= {
-            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,OAUTHBEARER",
+            "listener.name.sasl_plaintext.oauthbearer.sasl.jaas.config":
+                "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required "
+                'unsecuredLoginStringClaim_sub="broker";',
             "listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config":
                 "org.apache.kafka.common.security.scram.ScramLoginModule required;",
             "sasl.mechanism.inter.broker.protocol": "PLAIN",
