@@ -18,7 +18,8 @@ struct batch {
 	struct batch *block; /* who owns the bytes: itself, or a reference for a part */
 	struct batch_event *events;
 	size_t count, max_events, max_bytes, payload_bytes;
-	struct buf payload; /* each event followed by a newline */
+	size_t room;	    /* bytes before each event */
+	struct buf payload; /* each event behind its room, or followed by a newline */
 	struct buf json;    /* the events as journaled, where the format is another */
 	struct buf reasons;
 	struct journal_loss *notices; /* of the block */
@@ -45,6 +46,12 @@ struct batch *batch_create(size_t max_events, size_t max_bytes)
 	batch->json = buf_growable(max_bytes * 4 + EVENT_MAX_BYTES);
 	batch->reasons = buf_growable(REASONS_BYTES);
 	return batch;
+}
+
+void batch_set_room(struct batch *batch, size_t room)
+{
+	batch->room = room;
+	batch->payload.limit += batch->max_events * room;
 }
 
 void batch_ref(struct batch *batch)
@@ -97,12 +104,16 @@ static int put_event(struct batch *batch, const struct journal_record *record,
 {
 	int err;
 
+	if (!buf_reserve(&batch->payload, batch->room))
+		return -ENOMEM;
+	batch->payload.len += batch->room;
 	event->offset = batch->payload.len;
 	err = formatter_write(formatter, record, &batch->payload);
 	if (err)
 		return err;
 	event->bytes = batch->payload.len - event->offset;
-	buf_putc(&batch->payload, '\n');
+	if (!batch->room)
+		buf_putc(&batch->payload, '\n');
 	if (!formatter_is_canonical(formatter)) {
 		event->json_offset = batch->json.len;
 		event->json_bytes = record->json.n;
@@ -230,6 +241,11 @@ struct str batch_payload(const struct batch *batch, size_t i)
 {
 	return (struct str){ batch->block->payload.p + batch->events[i].offset,
 			     batch->events[i].bytes };
+}
+
+char *batch_room(struct batch *batch, size_t i)
+{
+	return batch->block->payload.p + batch->events[i].offset - batch->block->room;
 }
 
 struct str batch_json(const struct batch *batch, size_t i)

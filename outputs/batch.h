@@ -32,6 +32,9 @@ struct batch_event {
 struct batch;
 
 WARN_UNUSED struct batch *batch_create(size_t max_events, size_t max_bytes);
+/* Of an empty batch: so many bytes stay free before each event, for its destination to fill, and no
+ * newline follows an event: with what was filled in, events lie side by side without a gap. */
+void batch_set_room(struct batch *batch, size_t room);
 void batch_ref(struct batch *batch);
 void batch_unref(struct batch **batch);
 /* Empties a batch that nobody else holds, to be filled again; false: somebody does. */
@@ -53,6 +56,8 @@ size_t batch_bytes(const struct batch *batch);
 bool batch_is_full(const struct batch *batch);
 struct batch_event *batch_event_at(struct batch *batch, size_t i);
 struct str batch_payload(const struct batch *batch, size_t i);
+/* The room before it; of a batch that has some. */
+char *batch_room(struct batch *batch, size_t i);
 /* The event as the journal had it. */
 struct str batch_json(const struct batch *batch, size_t i);
 /* The loss that this event is the notice of; NULL: it is one of the journal's. */
@@ -63,8 +68,8 @@ struct str batch_boot_id(const struct batch *batch);
 unsigned int batch_attempts(const struct batch *batch);
 void batch_count_attempt(struct batch *batch);
 
-/* For destinations that write lines: the events from i on that lie side by side in the block, each
- * ended by a newline. Returns how many they are (at least one). */
+/* For destinations that write lines, without room: the events from i on that lie side by side in
+ * the block, each ended by a newline. Returns how many they are (at least one). */
 size_t batch_lines(const struct batch *batch, size_t i, struct str *lines_r);
 /* The event's id, the same on every attempt (outputs/event_id.h). */
 void batch_write_id(const struct batch *batch, size_t i, struct buf *out);

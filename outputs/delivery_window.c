@@ -47,6 +47,8 @@ bool flight_take_batch(struct delivery *d, struct flight *f)
 		return true;
 	}
 	f->batch = batch_create(set->batch.max_events, set->batch.max_bytes);
+	if (f->batch && set->output_type->room_of)
+		batch_set_room(f->batch, set->output_type->room_of(set));
 	return f->batch;
 }
 

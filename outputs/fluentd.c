@@ -277,6 +277,7 @@ const struct output_type output_fluentd = {
 	/* Above the deadlines of a connection and of acknowledgements, which say more. */
 	.settle_timeout_ns = 4 * 3600 * NSEC_PER_SEC,
 	.window_of = fluentd_window,
+	.room_of = fluentd_room,
 	.takes_binary = true,
 	.default_format = "msgpack",
 	.open = fluentd_open,

@@ -13,14 +13,15 @@
 /* [EventTime, record]: an array of two, and an extension of type 0 with seconds and nanoseconds. */
 #define ENTRY_BYTES 11
 /* A record of one text: a map of one pair, the key's header, and a str with 32 bits of length. */
-#define TEXT_BYTES     (1 + 3 + 5)
-#define KEY_BYTES      255
-#define HEAD_BYTES     (1 + 3 + 5) /* array, tag's header, bin with 32 bits of length */
-#define OPTIONS_BYTES  96
-#define DIGEST_AT_ONCE 64
-#define GZIP_LEVEL     1
-#define GZIP_WINDOW    (15 + 16) /* 16: gzip's header and trailer */
-#define GZIP_MEMORY    8
+#define TEXT_BYTES	(1 + 3 + 5)
+#define KEY_BYTES	255
+#define ENTRY_MAX_BYTES (ENTRY_BYTES + TEXT_BYTES + KEY_BYTES)
+#define HEAD_BYTES	(1 + 3 + 5) /* array, tag's header, bin with 32 bits of length */
+#define OPTIONS_BYTES	96
+#define DIGEST_AT_ONCE	64
+#define GZIP_LEVEL	1
+#define GZIP_WINDOW	(15 + 16) /* 16: gzip's header and trailer */
+#define GZIP_MEMORY	8
 
 struct fluentd_maker {
 	const struct fluentd_settings *settings;
@@ -29,8 +30,9 @@ struct fluentd_maker {
 	EVP_MD_CTX *digest;
 	z_stream gzip;
 	bool has_gzip;
-	/* What stands before each event; time, and the length of a text, are filled in. */
-	char entry[ENTRY_BYTES + TEXT_BYTES + KEY_BYTES];
+	/* What goes into the room before each event; time, and the length of a text, are filled
+	 * in. */
+	char entry[ENTRY_MAX_BYTES];
 	size_t entry_bytes;
 	bool is_text;
 };
@@ -66,18 +68,25 @@ static void put_long(struct buf *out, unsigned char type, size_t v)
 
 /* --- the maker --- */
 
-static void make_entry(struct fluentd_maker *maker)
+static size_t make_entry(const struct fluentd_settings *settings, char entry[ENTRY_MAX_BYTES])
 {
-	struct buf out = buf_fixed(maker->entry, sizeof(maker->entry));
+	struct buf out = buf_fixed(entry, ENTRY_MAX_BYTES);
 
 	buf_lit(&out, "\x92\xd7\x00");
 	buf_put(&out, "\0\0\0\0\0\0\0", 8);
-	if (maker->is_text) {
+	if (!fluentd_is_map(settings)) {
 		buf_lit(&out, "\x81");
-		put_short_str(&out, str_of(maker->settings->message_key));
+		put_short_str(&out, str_of(settings->message_key));
 		put_long(&out, 0xdb, 0);
 	}
-	maker->entry_bytes = out.len;
+	return out.len;
+}
+
+size_t fluentd_room(const struct output_settings *settings)
+{
+	char entry[ENTRY_MAX_BYTES];
+
+	return make_entry((const struct fluentd_settings *)settings, entry);
 }
 
 static int prepare(struct fluentd_maker *maker, struct errmsg *em)
@@ -113,7 +122,7 @@ int fluentd_maker_create(const struct fluentd_settings *settings, struct fluentd
 		return -ENOMEM;
 	maker->settings = settings;
 	maker->is_text = !fluentd_is_map(settings);
-	make_entry(maker);
+	maker->entry_bytes = make_entry(settings, maker->entry);
 	err = prepare(maker, em);
 	if (err)
 		fluentd_maker_free(maker_r);
@@ -195,20 +204,23 @@ static void add_frame(struct fluentd_request *r, size_t from)
 	add_piece(r, r->frame.p + from, r->frame.len - from);
 }
 
+/* Into the room before the event. Events that follow each other in the batch are one piece. */
 static void add_entry(const struct fluentd_maker *maker, struct fluentd_request *r, size_t i)
 {
 	uint64_t wall = batch_event_at(r->batch, i)->time_wall_ns;
+	struct iovec *last = &r->pieces[r->piece_count - 1];
 	struct str payload = batch_payload(r->batch, i);
-	char *at = r->frame.p + r->frame.len;
+	char *at = batch_room(r->batch, i);
 
 	memcpy(at, maker->entry, maker->entry_bytes);
 	put_u32(at + 3, wall / NSEC_PER_SEC);
 	put_u32(at + 7, wall % NSEC_PER_SEC);
 	if (maker->is_text)
 		put_u32(at + maker->entry_bytes - 4, payload.n);
-	r->frame.len += maker->entry_bytes;
-	add_piece(r, at, maker->entry_bytes);
-	add_piece(r, payload.p, payload.n);
+	if ((char *)last->iov_base + last->iov_len == at)
+		last->iov_len += maker->entry_bytes + payload.n;
+	else
+		add_piece(r, at, maker->entry_bytes + payload.n);
 }
 
 /* [tag, entries, options: the first two, and the head of the entries. */
@@ -339,14 +351,13 @@ static void count_bytes(const struct fluentd_maker *maker, struct fluentd_reques
 static bool make_room(struct fluentd_maker *maker, struct fluentd_request *r)
 {
 	size_t c, n = batch_count(r->batch), packed = 0;
-	size_t frame = n * maker->entry_bytes + r->chunk_count * (HEAD_BYTES + OPTIONS_BYTES) +
-		       r->tags.len;
+	size_t frame = r->chunk_count * (HEAD_BYTES + OPTIONS_BYTES) + r->tags.len;
 
 	for (c = 0; maker->has_gzip && c < r->chunk_count; c++)
 		packed += deflateBound(&maker->gzip, r->chunks[c].entry_bytes);
 	r->frame = buf_growable(frame);
 	r->packed = buf_growable(packed);
-	r->pieces = reallocarray(NULL, 2 * (n + r->chunk_count), sizeof(*r->pieces));
+	r->pieces = reallocarray(NULL, n + 2 * r->chunk_count, sizeof(*r->pieces));
 	return r->pieces && buf_reserve(&r->frame, frame) &&
 	       (!packed || buf_reserve(&r->packed, packed));
 }

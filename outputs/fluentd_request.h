@@ -1,7 +1,8 @@
 /* outputs/fluentd_request.h: a batch as it goes to a Fluentd server: one message (Forward protocol
  * v1, PackedForward or CompressedPackedForward) for each tag that its events have, as pieces that
- * are written from where they lie: what stands around an event in memory of the request's own, the
- * event's bytes in the batch. The `[time, metadata]` entries of Fluent Bit ("v2") are never made.
+ * are written from where they lie. An entry lies whole in the batch: its time goes into the room
+ * before the event, so with one tag for all, the entries of a batch are a single piece. The `[time,
+ * metadata]` entries of Fluent Bit ("v2") are never made.
  *
  * Each message is a chunk with an id that is a digest of what makes its events: output, tag and
  * their ids. So it is the same each time these events are sent together, after a restart too, and
@@ -37,7 +38,7 @@ struct fluentd_request {
 	size_t chunk_count, acked_count;
 	uint32_t *order;  /* the batch's events, chunk by chunk */
 	struct buf tags;  /* of the chunks, one behind the other */
-	struct buf frame; /* what stands around the events */
+	struct buf frame; /* heads and options of the messages */
 	struct buf packed;
 	struct iovec *pieces;
 	size_t piece_count;
@@ -57,7 +58,9 @@ WARN_UNUSED int fluentd_maker_create(const struct fluentd_settings *settings,
 				     struct fluentd_maker **maker_r, struct errmsg *em);
 void fluentd_maker_free(struct fluentd_maker **maker);
 
-/* NULL: no memory. */
+/* What the batches must have before each event (output_type.room_of). */
+size_t fluentd_room(const struct output_settings *settings);
+/* The batch has that room. NULL: no memory. */
 WARN_UNUSED struct fluentd_request *fluentd_request_create(struct fluentd_maker *maker,
 							   struct batch *batch, uint64_t number);
 void fluentd_request_free(struct fluentd_request **request);

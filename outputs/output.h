@@ -64,6 +64,9 @@ struct output_type {
 	/* Optional, instead of `window`: when how many depends on the settings. Batches are read
 	 * ahead as far as the window goes, so it also says how much memory an output may use. */
 	unsigned int (*window_of)(const struct output_settings *settings);
+	/* Optional: how many bytes it wants to write itself before each event (batch_set_room()).
+	 */
+	size_t (*room_of)(const struct output_settings *settings);
 	bool takes_binary; /* tells events apart by their length: a format may hold newlines */
 	const char *default_format; /* what `format: auto` means; NULL: json */
 	/* settings outlive the output. */

@@ -13,6 +13,7 @@ void fluentd_rig_new_batch(struct fluentd_rig *rig)
 	batch_unref(&rig->batch);
 	rig->batch = batch_create(1000, 1 << 20);
 	assert_non_null(rig->batch);
+	batch_set_room(rig->batch, fluentd_room(&rig->settings->common));
 }
 
 void fluentd_rig_init(struct fluentd_rig *rig, const char *keys)

@@ -407,6 +407,38 @@ static void test_written_in_steps(void **state)
 	fluentd_rig_close(&rig);
 }
 
+/* What is left of a batch shares its memory, with gaps. */
+static void test_part_of_a_batch(void **state)
+{
+	struct fluentd_rig rig;
+	struct fluentd_request *r;
+	struct batch *part;
+	struct str wire, record, whole;
+	struct message m;
+	char bytes[4096];
+
+	fluentd_rig_init(&rig, "");
+	fluentd_rig_add(&rig, 1, KIND_PROCESS_EXEC, EXEC("/bin/a"));
+	fluentd_rig_add(&rig, 2, KIND_PROCESS_EXEC, EXEC("/bin/b"));
+	fluentd_rig_add(&rig, 3, KIND_PROCESS_EXEC, EXEC("/bin/c"));
+	whole = batch_payload(rig.batch, 2);
+	batch_event_at(rig.batch, 1)->verdict = VERDICT_SENT;
+	part = batch_part(rig.batch, 0, 3);
+	assert_non_null(part);
+	r = fluentd_request_create(rig.maker, part, 0);
+	assert_non_null(r);
+	wire = (struct str){ bytes, wire_of(r, bytes, sizeof(bytes)) };
+	m = read_message(&wire);
+	assert_int_equal(m.size, 2);
+	assert_true(read_entry(&m.entries, &record) == 1700000000123456790ull);
+	assert_true(read_entry(&m.entries, &record) == 1700000000123456792ull);
+	assert_true(str_equal(record, whole));
+	assert_int_equal(m.entries.n, 0);
+	fluentd_request_free(&r);
+	batch_unref(&part);
+	fluentd_rig_close(&rig);
+}
+
 static void test_as_many_tags_as_events(void **state)
 {
 	struct fluentd_rig rig;
@@ -765,6 +797,7 @@ int main(void)
 		cmocka_unit_test(test_acknowledgement_is_of_events),
 		cmocka_unit_test(test_a_part_that_is_not_written_is_not_confirmed),
 		cmocka_unit_test(test_written_in_steps),
+		cmocka_unit_test(test_part_of_a_batch),
 		cmocka_unit_test(test_as_many_tags_as_events),
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_values_are_cut),
