@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from dataclasses import dataclass, field
 
 import harness
@@ -18,6 +19,7 @@ class Request:
     path: str
     headers: dict  # names in small letters
     body: bytes
+    at: float = field(default_factory=time.monotonic)
 
     def lines(self):
         return [json.loads(line) for line in self.body.splitlines()]
