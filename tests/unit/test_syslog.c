@@ -67,6 +67,7 @@ struct rig {
 	void (*peer)(struct rig *rig, int fd);
 	char got[1 << 20];
 	size_t got_len;
+	bool is_beyond_window; /* it was sent more than the window lets through */
 };
 
 static atomic_bool peer_may_go;
@@ -450,6 +451,7 @@ static void judge_two(struct rig *rig, int fd)
 {
 	welcome(rig, fd);
 	read_until(rig, fd, "seq=\"2\"");
+	rig->is_beyond_window = memmem(rig->got, rig->got_len, "seq=\"3\"", 7);
 	say(fd, "2 rsp 6 200 OK\n3 rsp 11 500 no room\n");
 	read_until(rig, fd, "seq=\"3\"");
 	while (!atomic_load(&peer_may_go))
@@ -471,6 +473,7 @@ static void relp_window(void **state)
 	atomic_store(&peer_may_go, true);
 	run_until(&rig, 1);
 	assert_int_equal(heard.settled[OUTPUT_LOST], 1);
+	assert_false(rig.is_beyond_window);
 	assert_int_equal(batch_event_at(batch, 0)->verdict, VERDICT_SENT);
 	assert_int_equal(batch_event_at(batch, 1)->verdict, VERDICT_RETRY);
 	assert_int_equal(batch_event_at(batch, 2)->verdict, VERDICT_BATCH);
