@@ -139,21 +139,21 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct fluentd_heartbeat *hb = arg;
 	struct fluentd_server *server = hb->server;
+	bool is_tcp = settings_of(hb)->heartbeat == FLUENTD_HEARTBEAT_TCP;
 	struct errmsg em;
 
-	if (settings_of(hb)->heartbeat == FLUENTD_HEARTBEAT_TCP)
+	if (is_tcp)
 		ask_tcp(hb);
 	else
 		ask_udp(hb);
 	arm(hb);
 	if (!is_overdue(hb) || !server->connection)
 		return;
-	errmsg_set(&em, "%s: no answer to %s heartbeats for %llu s%s", server->name.text,
-		   settings_of(hb)->heartbeat == FLUENTD_HEARTBEAT_TCP ? "tcp" : "udp",
-		   (unsigned long long)(settings_of(hb)->heartbeat_timeout_ns / NSEC_PER_SEC),
-		   settings_of(hb)->heartbeat == FLUENTD_HEARTBEAT_TCP
-			   ? ""
-			   : " (does the server answer them? Fluentd does; else heartbeat: tcp)");
+	errmsg_set(&em, "%s: no answer to %s heartbeats for %g s%s", server->name.text,
+		   is_tcp ? "tcp" : "udp",
+		   (double)settings_of(hb)->heartbeat_timeout_ns / NSEC_PER_SEC,
+		   is_tcp ? ""
+			  : " (does the server answer them? Fluentd does; else heartbeat: tcp)");
 	fluentd_server_fail(server, OUTPUT_LOST, &em);
 }
 

@@ -30,6 +30,7 @@ struct fluentd_server {
 	struct fluentd_request *writing;       /* the first that is not written whole */
 	unsigned int taken;		       /* by this connection */
 	bool has_delivered;		       /* on this connection */
+	bool is_told_down;		       /* the log has it, and not yet that it is up again */
 	bool was_down;			       /* and has not been READY since */
 	uint64_t progress_ns; /* when it took bytes last, or was given some after a rest */
 	struct backoff backoff;

@@ -114,11 +114,14 @@ static void log_failure(struct fluentd_server *server)
 {
 	uint64_t suppressed;
 
-	if (server->out->server_count > 1 &&
-	    log_limit_pass(&server->log, now_of(server), &suppressed))
-		log_warn("output %s: server is down: %s (%llu more like this)",
-			 server->out->settings->common.name, server->why.text,
-			 (unsigned long long)suppressed);
+	/* Of a single one, delivery tells. */
+	if (server->out->server_count == 1 ||
+	    !log_limit_pass(&server->log, now_of(server), &suppressed))
+		return;
+	log_warn("output %s: server is down: %s (%llu more like this)",
+		 server->out->settings->common.name, server->why.text,
+		 (unsigned long long)suppressed);
+	server->is_told_down = true;
 }
 
 /* A server that never takes what it is sent, and can't say so. */
@@ -181,6 +184,8 @@ static bool on_acked(void *ctx, struct str id)
 	struct fluentd_server *server = ctx;
 	struct fluentd_request *r;
 
+	if (!server->out->settings->acknowledge)
+		return true; /* nobody asked */
 	TAILQ_FOREACH(r, &server->requests, entry)
 	{
 		if (!fluentd_request_acknowledge(r, id))
@@ -224,9 +229,9 @@ static void check_answers(struct fluentd_server *server)
 	if (!set->acknowledge)
 		look_after_arrivals(server);
 	if (now_of(server) >= due_ns(server)) {
-		errmsg_set(&em, "%s: %s for %llu s", server->name.text,
+		errmsg_set(&em, "%s: %s for %g s", server->name.text,
 			   set->acknowledge ? "a chunk was not acknowledged" : "nothing was taken",
-			   (unsigned long long)(set->ack_timeout_ns / NSEC_PER_SEC));
+			   (double)set->ack_timeout_ns / NSEC_PER_SEC);
 		fluentd_server_fail(server, OUTPUT_LOST, &em);
 		return;
 	}
@@ -257,10 +262,10 @@ static void on_ready(void *ctx)
 	struct fluentd_server *server = ctx;
 
 	server->state = FLUENTD_READY;
-	if (server->was_down && server->out->server_count > 1)
+	if (server->is_told_down)
 		log_info("output %s: server %s is up again", server->out->settings->common.name,
 			 server->name.text);
-	server->was_down = false;
+	server->was_down = server->is_told_down = false;
 	fluentd_dispatch(server->out);
 }
 

@@ -122,6 +122,19 @@ def answers_bit_by_bit(bench):
     weir.stop()
 
 
+def answers_unasked(bench):
+    """Without acknowledgement, what a server says all the same says nothing."""
+    peer = Peer(bench, lambda message: pack({"ack": ""}) + pack({"ack": "x"}))
+    weir = http_peer.weir_with(bench, fluentd_peer.output(peer.address, acknowledge=False))
+    seq = http_peer.act_often(weir, 60)
+    http_peer.wait_acked(weir, seq, "fluentd")
+    peer.check()
+    http_peer.check_arrived(weir, seq, peer.ids(), "events")
+    check(all(set(m.options) == {"size"} for m in peer.messages), "no chunk is named")
+    equal(peer.connections, 1, "connections")
+    weir.stop()
+
+
 def stalls(bench):
     """It reads nothing for a while and no byte is lost by it; what it leaves for too long goes out
     again."""
@@ -162,5 +175,5 @@ def forwarder_killed(bench):
     weir.stop()
 
 
-harness.main(loses_answers, never_answers, answers_oddly, answers_bit_by_bit, stalls, restarts,
-             forwarder_killed)
+harness.main(loses_answers, never_answers, answers_oddly, answers_bit_by_bit, answers_unasked, stalls,
+             restarts, forwarder_killed)
