@@ -13,32 +13,47 @@
 static void refuse_format(const struct verb *verb, const char *name)
 {
 	const char *names[64], *nearest;
+	char list[256];
+	struct buf known = buf_fixed(list, sizeof(list));
 	size_t n = 0;
 
-	for (const struct format *const *f = formats; *f && n < ARRAY_SIZE(names); f++)
+	for (const struct format *const *f = formats; *f && n < ARRAY_SIZE(names); f++) {
+		if ((*f)->is_binary)
+			continue;
+		buf_printf(&known, "%s%s", n ? ", " : "", (*f)->name);
 		names[n++] = (*f)->name;
+	}
 	nearest = config_nearest(str_of(name), names, n);
 	if (nearest)
 		verb_complain(verb, "no format '%s'; did you mean '%s'?", name, nearest);
 	else
-		verb_complain(verb, "no format '%s'; json and compact are two", name);
+		verb_complain(verb, "no format '%s'; there are %.*s", name, (int)known.len, list);
+}
+
+const struct format *event_printer_find_format(const struct verb *verb, const char *name)
+{
+	const struct format *format = format_by_name(name);
+
+	if (format && !format->is_binary)
+		return format;
+	if (format)
+		verb_complain(verb, "%s is not for lines", name);
+	else
+		refuse_format(verb, name);
+	return NULL;
 }
 
 bool event_printer_open(struct event_printer *printer, const struct verb *verb, const char *name,
 			const char *otherwise, FILE *to)
 {
-	const struct format *format = format_by_name(name ?: otherwise);
+	const struct format *format = event_printer_find_format(verb, name ?: otherwise);
 
 	*printer = (struct event_printer){
 		.verb = verb,
 		.to = to,
 		.line = buf_growable(LINE_MAX_BYTES),
 	};
-	if (!format)
-		refuse_format(verb, name ?: otherwise);
-	else if (format->is_binary)
-		verb_complain(verb, "%s is not for lines", format->name);
-	else if (formatter_open(format, &printer->formatter) < 0)
+	if (format && formatter_open(format, &printer->formatter) < 0)
 		verb_complain(verb, "out of memory");
 	return printer->formatter;
 }

@@ -9,6 +9,9 @@
 
 #include <stdio.h>
 
+/* A format that makes lines of text. NULL: there is none of that name, which is said on stderr. */
+const struct format *event_printer_find_format(const struct verb *verb, const char *name);
+
 struct event_printer {
 	const struct verb *verb;
 	struct formatter *formatter;

@@ -1,4 +1,5 @@
 /* cli/run.c: `weir run`: the collector, which starts the forwarder. */
+#include "cli/event_printer.h"
 #include "cli/verb.h"
 
 #include "collector/agent.h"
@@ -104,6 +105,8 @@ static enum exit_code run(const struct verb *verb, int argc, char **argv)
 		.format = o.format,
 		.duration_ns = o.duration_ns,
 	};
+	if (o.format && !event_printer_find_format(verb, o.format))
+		return EXIT_USAGE;
 	if (check_format(&agent, &em) < 0) {
 		verb_complain(verb, "%s", em.text);
 		return EXIT_CONFIG;

@@ -62,7 +62,7 @@ static bool read_key(const struct verb *verb, const char *path, char text[KEY_MA
 		failed = ferror(from);
 	}
 	if (failed)
-		verb_complain(verb, "%s: %s", path, strerror(errno));
+		verb_complain(verb, "the key %s can't be read: %s", path, strerror(errno));
 	else if (n == KEY_MAX_BYTES)
 		verb_complain(verb, "%s: too long for a verification key", path);
 	if (from && !is_stdin)
@@ -150,18 +150,21 @@ static void write_text(const struct journal_verdict *verdict, bool with_key, str
 			     "accidents, not intruders.\n");
 }
 
-static enum exit_code verify(const struct verb *verb, const char *directory, const char *key,
-			     bool json)
+static enum exit_code verify(const struct verb *verb, const char *directory,
+			     const struct verify_options *o, const char *key)
 {
 	struct journal_verdict verdict = { 0 };
 	struct buf out = buf_growable(1 << 16);
 	struct errmsg em;
+	int err = journal_verify(directory, key, &verdict, &em);
 
-	if (journal_verify(directory, key, &verdict, &em) < 0) {
+	if (err == -EINVAL)
+		verb_complain(verb, "%s: %s", o->key, em.text);
+	else if (err)
 		verb_complain(verb, "%s", em.text);
+	if (err)
 		return EXIT_FAILED;
-	}
-	if (json)
+	if (o->json)
 		write_json(&verdict, key != NULL, &out);
 	else
 		write_text(&verdict, key != NULL, &out);
@@ -186,7 +189,7 @@ static enum exit_code run_verify(const struct verb *verb, int argc, char **argv)
 	else if (code == EXIT_OK && o.key && !read_key(verb, o.key, key))
 		code = EXIT_FAILED;
 	else if (code == EXIT_OK)
-		code = verify(verb, directory, o.key ? key : NULL, o.json);
+		code = verify(verb, directory, &o, o.key ? key : NULL);
 	secret_wipe(key, sizeof(key));
 	free(directory);
 	return code;

@@ -310,6 +310,11 @@ static int open_journal(struct agent *agent, struct errmsg *em)
 	if (!err)
 		err = journal_open(&journal, &agent->clock, on_journal_loss, agent, &agent->journal,
 				   em);
+	if (!err && journal_has_lost_keys(agent->journal))
+		log_warn("journal %s: its sealing state was gone or damaged; from here on it is "
+			 "sealed with new keys, and `weir verify` proves only what was before. For "
+			 "a whole proof move it away and export the key of a new one",
+			 journal.directory);
 	/* Until the forwarder has said where its outputs are, all may be unread. */
 	if (!err && journal.when_full == JOURNAL_BLOCK)
 		journal_set_low_cursor(agent->journal, 0);

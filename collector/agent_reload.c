@@ -21,7 +21,7 @@ int agent_load_settings(const struct agent_options *options, struct settings_doc
 	int err = settings_load(options->config_path, doc_r, em);
 
 	if (err)
-		return err;
+		return err == -ENOMEM ? err : -EINVAL; /* whatever keeps a file from being read */
 	err = settings_override(*doc_r, &overrides, em);
 	if (!err)
 		err = outputs_check(settings_of(*doc_r)->outputs, em);

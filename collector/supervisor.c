@@ -163,6 +163,15 @@ void supervisor_start(struct supervisor *supervisor)
 	metric_add(&supervisor->settings.board->collector.forwarder_starts, 1);
 }
 
+/* It has been told to drain and had its time. */
+static void kill_late(struct supervisor *supervisor)
+{
+	log_warn("the forwarder (pid %d) did not end within forwarder.drain_timeout and is killed; "
+		 "its cursors keep what is not delivered",
+		 (int)supervisor->pid);
+	kill(supervisor->pid, SIGKILL);
+}
+
 static void on_restart(evutil_socket_t fd, short what, void *ctx)
 {
 	struct supervisor *supervisor = ctx;
@@ -170,8 +179,7 @@ static void on_restart(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	if (supervisor->pid)
-		kill(supervisor->pid,
-		     SIGKILL); /* told to drain for a replacement, and didn't in time */
+		kill_late(supervisor); /* told to drain for a replacement */
 	else
 		supervisor_start(supervisor);
 }
@@ -293,7 +301,7 @@ void supervisor_stop(struct supervisor *supervisor, uint64_t last_seq)
 	tell_drain(supervisor, last_seq);
 	wait_for_end(supervisor, supervisor->settings.drain_timeout_ns + NSEC_PER_SEC);
 	if (waitpid(supervisor->pid, &status, WNOHANG) != supervisor->pid) {
-		kill(supervisor->pid, SIGKILL);
+		kill_late(supervisor);
 		waitpid(supervisor->pid, &status, 0);
 	}
 	ended(supervisor, status);

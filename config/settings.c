@@ -276,12 +276,17 @@ static int check_sizes(const struct settings *settings, const struct config_node
 		       struct errmsg *em)
 {
 	const struct config_node *segment = node_of(root, "journal", "segment_bytes");
+	char text[128];
+	struct buf sizes = buf_fixed(text, sizeof(text));
 
 	if (settings->journal.segment_bytes <= settings->journal.max_bytes / 2)
 		return 0;
+	buf_lit(&sizes, "journal.segment_bytes (");
+	config_write_size(settings->journal.segment_bytes, &sizes);
+	buf_lit(&sizes, ") is more than half of journal.max_bytes (");
+	config_write_size(settings->journal.max_bytes, &sizes);
 	return config_error(segment ?: node_of(root, "journal", "max_bytes"), em,
-			    "journal.segment_bytes is more than half of journal.max_bytes; raise "
-			    "max_bytes or lower segment_bytes");
+			    "%.*s); raise max_bytes or lower segment_bytes", (int)sizes.len, text);
 }
 
 static int check_directory(const char *path, const char *name, const struct config_node *node,

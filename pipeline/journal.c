@@ -32,6 +32,7 @@ struct journal {
 	struct buf record;	      /* writes into it, between begin and end */
 	uint64_t first_seq, next_seq; /* of what this session appends */
 	bool commit_due;	      /* asked for while the queue was deep */
+	bool has_lost_keys;
 	struct journal_loss refused;
 	uint64_t refused_total;
 };
@@ -179,6 +180,7 @@ static int open_writer(struct journal *journal, struct errmsg *em)
 	err = journal_recover(&w->settings, w->io, w->directory_fd, w->state_fd, &recovered, em);
 	if (err)
 		return err;
+	journal->has_lost_keys = recovered.header.flags & SEGMENT_AFTER_NEW_KEY;
 	take_recovered(w, &recovered);
 	err = recovered.resume ? resume_segment(w, em) : 0;
 	journal_recovered_free(&recovered);
@@ -367,6 +369,11 @@ void journal_set_low_cursor(struct journal *journal, uint64_t seq)
 	atomic_store_explicit(&journal->writer->low_cursor, seq, memory_order_relaxed);
 	if (journal_is_blocked(journal))
 		journal_queue_kick(&journal->writer->queue);
+}
+
+bool journal_has_lost_keys(const struct journal *journal)
+{
+	return journal->has_lost_keys;
 }
 
 void journal_stats(struct journal *journal, struct journal_stats *stats_r)

@@ -90,6 +90,9 @@ bool journal_is_blocked(const struct journal *journal);
 /* Sequence numbers at or below this have been read by every registered cursor; retention with
  * JOURNAL_BLOCK goes no further. */
 void journal_set_low_cursor(struct journal *journal, uint64_t seq);
+/* The sealing state was gone or damaged when it was opened: what is written since is sealed with
+ * new keys, which the exported verification key knows nothing of. */
+bool journal_has_lost_keys(const struct journal *journal);
 void journal_stats(struct journal *journal, struct journal_stats *stats_r);
 /* What an orderly end left. */
 struct journal_closed {

@@ -145,7 +145,12 @@ static void check_link(struct verify *v, const struct journal_segment_header *he
 	if (header->flags & SEGMENT_AFTER_TORN)
 		verdict->torn_ends++;
 	verdict->declared_lost += header->lost_count;
-	if (header->flags & SEGMENT_AFTER_DAMAGE)
+	if (header->flags & SEGMENT_AFTER_NEW_KEY)
+		bad(v, header->first_seq, 0,
+		    "the sealing state was lost: sealed with new keys from sequence %" PRIu64
+		    " on, and nothing proves the end of what was before",
+		    header->first_seq);
+	else if (header->flags & SEGMENT_AFTER_DAMAGE)
 		bad(v, header->first_seq, 0,
 		    "recovery found the end of the journal damaged after it had been synced, from "
 		    "sequence %" PRIu64,
@@ -393,7 +398,8 @@ static int start_seal(struct verify *v, const char *key_text, struct journal_key
 	if (!key_text)
 		return 0;
 	if (journal_key_parse(key_text, key_r) < 0) {
-		errmsg_set(em, "that is not a verification key (weir-journal-key:v1:...)");
+		errmsg_set(em, "that is not a verification key: one line, as `weir verify "
+			       "--export-key` prints it (weir-journal-key:v1:...)");
 		return -EINVAL;
 	}
 	memcpy(keys.next_segment, key_r->key, sizeof(keys.next_segment));

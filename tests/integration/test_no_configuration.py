@@ -1,5 +1,6 @@
 """`weir run` without a configuration, its output a pipe: events come out as JSON, one a line, from
-weir_start to weir_stop; after the duration it ends by itself with status 0."""
+weir_start to weir_stop; after the duration it ends by itself with status 0. Options that can't be
+are refused, with a status that a script can use."""
 
 import subprocess
 
@@ -7,7 +8,21 @@ import harness
 from harness import act, check, equal
 
 
+def refuse_what_is_wrong(bench):
+    wrong = [(["--output-format", "xml"], harness.EXIT_USAGE, "no format 'xml'; there are json, "),
+             (["--output-format", "jsom"], harness.EXIT_USAGE, "did you mean 'json'?"),
+             (["--output-format", "msgpack"], harness.EXIT_USAGE, "msgpack is not for lines"),
+             (["--config", "/nonexistent.yaml"], harness.EXIT_CONFIG,
+              "/nonexistent.yaml: can't be opened: No such file or directory"),
+             (["--config", str(bench.path("."))], harness.EXIT_CONFIG, "Is a directory")]
+    for arguments, status, message in wrong:
+        done = harness.run([str(harness.BINARY), "run", *arguments])
+        equal(done.status, status, f"exit status with {arguments}: {done.err.decode()}")
+        check(message in done.err.decode(), f"{arguments}: no {message!r} in {done.err.decode()!r}")
+
+
 def scenario(bench):
+    refuse_what_is_wrong(bench)
     child = subprocess.Popen(
         [str(harness.BINARY), "run", "--duration", "3s", "--journal", str(bench.path("journal")),
          "--state", str(bench.path("state")), "--socket", str(bench.path("control.sock"))],

@@ -495,9 +495,13 @@ static void test_new_chain_shows(void **state)
 	snprintf(path, sizeof(path), "%s/state", s.f->dir);
 	assert_int_equal(unlink(path), 0);
 	fixture_open(s.f);
+	assert_true(journal_has_lost_keys(s.f->journal));
 	fixture_write(s.f, 10, 10);
 	fixture_close(s.f);
-	expect_bad(&s, 401, 0, "");
+	expect_bad(&s, 401, 0, "sealed with new keys from sequence 401");
+	fixture_open(s.f);
+	assert_false(journal_has_lost_keys(s.f->journal));
+	fixture_close(s.f);
 }
 
 static void test_export_only_for_a_new_journal(void **state)

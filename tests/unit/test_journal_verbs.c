@@ -242,6 +242,10 @@ static void test_verify(void **state)
 	assert_non_null(strstr(said.out, "\"bad\":\""));
 	RUN(verb_verify, f, "--key", "/nonexistent");
 	assert_int_equal(said.code, EXIT_FAILED);
+	assert_non_null(strstr(said.err, "the key /nonexistent can't be read: No such file"));
+	RUN(verb_verify, f, "--key", "/dev/null");
+	assert_int_equal(said.code, EXIT_FAILED);
+	assert_non_null(strstr(said.err, "/dev/null: that is not a verification key"));
 	RUN(verb_verify, f, "--key", "/dev/zero");
 	assert_int_equal(said.code, EXIT_FAILED);
 	assert_non_null(strstr(said.err, "too long"));

@@ -184,8 +184,8 @@ static void test_refusals(void **state)
 	refused("processes:\n  ancestors: 33\n",
 		":2:14: processes.ancestors: '33' is out of range; write 0 to 32");
 	refused("journal: {max_bytes: 100MiB}\n",
-		":1:22: journal.segment_bytes is more than half of journal.max_bytes; raise "
-		"max_bytes or lower segment_bytes");
+		":1:22: journal.segment_bytes (64MiB) is more than half of journal.max_bytes "
+		"(100MiB); raise max_bytes or lower segment_bytes");
 	refused("journal: {directory: j}\n",
 		":1:22: journal.directory: a directory is written from the root; write /j");
 	refused("metrics: {listen: localhost}\n",

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -21,6 +22,8 @@
 #define CHILD_CONTROL_FD 3
 #define CHILD_BOARD_FD	 4
 #define PATIENCE	 20000
+#define DEAF		 404 /* told to drain up to this number the child does nothing */
+#define LINE_BYTES	 512
 
 /* Counters of the first output, with meanings of this test's own. */
 #define drains	delivered
@@ -49,6 +52,8 @@ static int child_main(void)
 	metric_add(&board->forwarder.ready, 1);
 	while (!metric_get(&board->collector.drain_seq))
 		poll(NULL, 0, 1);
+	while (metric_get(&board->collector.drain_seq) == DEAF)
+		poll(NULL, 0, PATIENCE);
 	while (n > 0 && !metric_get(&met->drains)) {
 		struct pollfd readable = { CHILD_CONTROL_FD, POLLIN, 0 };
 
@@ -67,11 +72,11 @@ static int child_main(void)
 
 /* --- the test --- */
 
-static int setup(void **state)
+static int setup_with(void **state, uint64_t drain_timeout_ns)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	struct supervisor_settings settings = { .config_fd = -1,
-						.drain_timeout_ns = 10 * NSEC_PER_SEC };
+						.drain_timeout_ns = drain_timeout_ns };
 	struct errmsg em;
 
 	f->board = metrics_create(&f->fds);
@@ -80,6 +85,16 @@ static int setup(void **state)
 	settings.board = f->board;
 	*state = f;
 	return supervisor_create(&settings, f->base, &f->supervisor, &em);
+}
+
+static int setup(void **state)
+{
+	return setup_with(state, 10 * NSEC_PER_SEC);
+}
+
+static int setup_hasty(void **state)
+{
+	return setup_with(state, 1);
 }
 
 static int teardown(void **state)
@@ -134,6 +149,26 @@ static void test_a_drain_is_heard_behind_a_full_socket(void **state)
 	assert_int_equal(met(&child->drained), 7);
 }
 
+static void keep_line(void *ctx, enum log_level level, const char *line)
+{
+	char *last = ctx;
+
+	snprintf(last, LINE_BYTES, "%d %s", (int)level, line);
+}
+
+static void test_a_forwarder_that_does_not_end_is_killed_and_said(void **state)
+{
+	struct fixture *f = *state;
+	char last[LINE_BYTES] = "";
+
+	start(f);
+	log_capture(keep_line, last);
+	supervisor_stop(f->supervisor, DEAF);
+	log_capture(NULL, NULL);
+	assert_int_equal(met(&f->board->forwarder.output[0].drains), 0);
+	assert_non_null(strstr(last, "did not end within forwarder.drain_timeout and is killed"));
+}
+
 static void test_a_stop_without_a_forwarder_is_none(void **state)
 {
 	struct fixture *f = *state;
@@ -151,6 +186,9 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		T(test_a_stop_tells_how_far_to_drain),
 		T(test_a_drain_is_heard_behind_a_full_socket),
+		cmocka_unit_test_setup_teardown(
+			test_a_forwarder_that_does_not_end_is_killed_and_said, setup_hasty,
+			teardown),
 		T(test_a_stop_without_a_forwarder_is_none),
 	};
 
