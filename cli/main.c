@@ -7,11 +7,11 @@
 #include <string.h>
 
 extern const struct verb verb_run, verb_check, verb_events, verb_replay, verb_verify, verb_status,
-	verb_reload, verb_dead, verb_probe, verb_forward, verb_manual;
+	verb_reload, verb_dead, verb_trace, verb_probe, verb_forward, verb_manual;
 
 static const struct verb *const verbs[] = {
-	&verb_run,    &verb_check, &verb_events, &verb_replay,	&verb_verify, &verb_status,
-	&verb_reload, &verb_dead,  &verb_probe,	 &verb_forward, &verb_manual,
+	&verb_run,    &verb_check, &verb_events, &verb_replay, &verb_verify,  &verb_status,
+	&verb_reload, &verb_dead,  &verb_trace,	 &verb_probe,  &verb_forward, &verb_manual,
 };
 
 static const struct verb *find(const char *name)

@@ -105,6 +105,29 @@ static void write_trouble(const struct status_source *source, const struct metri
 					"receiver and the network between"));
 }
 
+/* The last batches, in no order. One that is just being written is left out. */
+static void write_recent(const struct metrics_output *output, struct buf *out)
+{
+	json_key(out, "recent");
+	buf_putc(out, '[');
+	for (size_t i = 0; i < METRICS_RECENT_BATCHES; i++) {
+		const struct metrics_batch *batch = &output->recent[i];
+
+		if (!metric_get(&batch->number))
+			continue;
+		json_comma(out);
+		buf_putc(out, '{');
+		write_metric(out, "first_seq", &batch->first_seq);
+		write_metric(out, "last_seq", &batch->last_seq);
+		write_metric(out, "attempts", &batch->attempts);
+		json_field_time(out, "sent", metric_get(&batch->sent_wall_ns));
+		if (metric_get(&batch->settled_wall_ns))
+			json_field_time(out, "settled", metric_get(&batch->settled_wall_ns));
+		buf_putc(out, '}');
+	}
+	buf_putc(out, ']');
+}
+
 static void write_output(const struct status_source *source, const struct metrics_output *output,
 			 struct buf *out)
 {
@@ -133,6 +156,7 @@ static void write_output(const struct status_source *source, const struct metric
 	write_metric(out, "retries", &output->retries);
 	write_metric(out, "reconnects", &output->reconnects);
 	write_trouble(source, output, out);
+	write_recent(output, out);
 	buf_putc(out, '}');
 }
 

@@ -62,6 +62,7 @@ int delivery_create(const struct delivery_settings *settings, struct delivery **
 	}
 	metric_set(&settings->metrics->in_flight, 0);
 	metric_set(&settings->metrics->window, d->window_size);
+	delivery_trace_begin(d);
 	metric_set(&settings->metrics->acked_seq, d->acked_seq);
 	delivery_set_state(d, OUTPUT_STATE_STARTING);
 	*delivery_r = d;
@@ -232,8 +233,10 @@ static void send_flight(struct delivery *d, struct flight *f)
 	f->is_settled = false;
 	f->state = FLIGHT_PENDING; /* it may settle before send() returns */
 	d->said.verdict = d->out->type->send(d->out, part);
-	if (d->said.verdict != OUTPUT_BUSY)
+	if (d->said.verdict != OUTPUT_BUSY) {
 		batch_count_attempt(part);
+		flight_trace_sent(d, f);
+	}
 	answer = d->said;
 	flight_take_verdict(d, f, &answer);
 }

@@ -158,6 +158,7 @@ static void begin(struct flight *f)
 	f->counts = (struct flight_counts){ 0 };
 	f->last_seq = 0;
 	f->is_replay = false;
+	f->trace_number = 0;
 	f->last_wall_ns = 0;
 }
 

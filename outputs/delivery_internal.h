@@ -56,6 +56,7 @@ struct flight {
 	uint64_t begun_ns;		 /* boot clock: its first event was put in */
 	uint64_t deadline_ns;		 /* while PENDING */
 	uint64_t round;			 /* of the delivery when it was sent last */
+	uint64_t trace_number;		 /* on the metrics board; 0: not sent yet */
 	bool is_replay;			 /* dead letters, not what the journal has */
 	bool is_settled; /* the destination has answered; acted upon in the next run */
 	struct answer answer;
@@ -94,6 +95,7 @@ struct delivery {
 	struct replay_request *replay;	    /* NULL: none */
 	struct journal_record replay_spare; /* read, but the batch was full */
 	bool has_replay_spare, replayed_last;
+	uint64_t trace_number; /* of the last batch on the metrics board */
 	uint64_t replay_looked_at_ns;
 
 	uint64_t wait_until_ns; /* destination: no attempt before */
@@ -158,6 +160,11 @@ void delivery_release_spares(struct delivery *d);
 bool flight_fill(struct delivery *d, struct flight *f);
 /* When a flight that fills is to go out although it is not full. */
 uint64_t flight_due_ns(const struct delivery *d, const struct flight *f);
+
+/* delivery_trace.c */
+void delivery_trace_begin(struct delivery *d);
+void flight_trace_sent(struct delivery *d, struct flight *f);
+void flight_trace_settled(struct delivery *d, const struct flight *f);
 
 /* delivery_replay.c */
 /* Fills an empty flight with dead letters that are to be sent again; false: there are none, or

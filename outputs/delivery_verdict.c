@@ -274,6 +274,12 @@ void delivery_lose(struct delivery *d, uint64_t round, const struct answer *why)
 	retry_later(d, round, &lost);
 }
 
+static void finish(struct delivery *d, struct flight *f)
+{
+	flight_trace_settled(d, f);
+	flight_is_done(d, f);
+}
+
 void flight_take_back(struct delivery *d, struct flight *f)
 {
 	bool is_sent = f->is_settled && f->answer.verdict == OUTPUT_SENT;
@@ -283,7 +289,7 @@ void flight_take_back(struct delivery *d, struct flight *f)
 	f->is_settled = false;
 	f->state = FLIGHT_QUEUED;
 	if (f->part_count == 0)
-		flight_is_done(d, f);
+		finish(d, f);
 }
 
 void flight_take_verdict(struct delivery *d, struct flight *f, const struct answer *answer)
@@ -319,5 +325,5 @@ void flight_take_verdict(struct delivery *d, struct flight *f, const struct answ
 		break;
 	}
 	if (f->part_count == 0)
-		flight_is_done(d, f);
+		finish(d, f);
 }

@@ -58,6 +58,17 @@ enum output_state {
 };
 #define METRICS_OUTPUT_STATES (OUTPUT_STATE_CLOSED + 1)
 
+/* A batch that an output sent, for `weir trace`. */
+struct metrics_batch {
+	metric_t number; /* 1, 2, ...; 0: none, or being written */
+	metric_t first_seq, last_seq;
+	metric_t attempts;
+	metric_t sent_wall_ns;	  /* the last attempt */
+	metric_t settled_wall_ns; /* every event acknowledged or refused; 0: not yet */
+};
+
+#define METRICS_RECENT_BATCHES 64
+
 /* journaled = delivered + skipped + rejected + missed + what is still to be read (for the range
  * this output covers). */
 struct metrics_output {
@@ -78,6 +89,7 @@ struct metrics_output {
 	_Atomic uint32_t error_version; /* odd while last_error is being written */
 	char last_error[METRICS_TEXT_BYTES];
 	metric_t last_error_wall_ns;
+	struct metrics_batch recent[METRICS_RECENT_BATCHES]; /* at number % their count */
 };
 
 /* Written by the forwarder's loop thread only. */

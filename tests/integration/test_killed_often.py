@@ -115,10 +115,12 @@ def scenario(bench):
     weir.write_config(weir.config)
     weir.start()
     killed = {"forwarder": 0, "collector": 0}
+    in_a_row = 0  # a forwarder that dies again and again is started more and more slowly
     with Load():
         for _ in range(KILLS):
             more_events(weir, choice)
-            whom = choice.choice(["forwarder", "collector"])
+            whom = choice.choice(["forwarder", "collector"]) if in_a_row < 4 else "collector"
+            in_a_row = in_a_row + 1 if whom == "forwarder" else 0
             (kill_forwarder if whom == "forwarder" else kill_collector)(weir)
             killed[whom] += 1
         more_events(weir, choice)

@@ -485,6 +485,41 @@ static void test_retention_while_the_window_stands_still(void **state)
 	assert_int_equal(rig->script->accepted[41], 0); /* behind 41 */
 }
 
+static const struct metrics_batch *recent(const struct rig *rig, uint64_t number)
+{
+	const struct metrics_batch *batch = &rig->metrics.recent[number % METRICS_RECENT_BATCHES];
+
+	assert_int_equal(counter(&batch->number), number);
+	return batch;
+}
+
+static void test_the_board_tells_when_the_last_batches_went(void **state)
+{
+	struct rig *rig = *state;
+
+	start_pending(rig, 40);
+	rig_sleep(rig, SEC);
+	script_settle(rig, 1, OUTPUT_SENT, NULL);
+	script_settle(rig, 0, OUTPUT_LATER, NULL);
+	rig_sleep(rig, rig_run(rig));
+	assert_int_equal(counter(&recent(rig, 2)->first_seq), 11);
+	assert_int_equal(counter(&recent(rig, 2)->last_seq), 20);
+	assert_int_equal(counter(&recent(rig, 2)->attempts), 1);
+	assert_int_equal(counter(&recent(rig, 2)->settled_wall_ns),
+			 counter(&recent(rig, 2)->sent_wall_ns) + SEC);
+	assert_int_equal(counter(&recent(rig, 1)->settled_wall_ns), 0);
+	rig_run(rig);
+	assert_int_equal(counter(&recent(rig, 1)->attempts), 2);
+	assert_true(counter(&recent(rig, 1)->settled_wall_ns) != 0);
+	assert_int_equal(counter(&recent(rig, 4)->settled_wall_ns), 0);
+	rig_crash(rig); /* the board stays */
+	rig_start(rig);
+	add_events(10 * METRICS_RECENT_BATCHES);
+	assert_true(rig_settle(rig, SEC));
+	assert_int_equal(counter(&recent(rig, 4 + 2 + METRICS_RECENT_BATCHES)->last_seq),
+			 40 + 10 * METRICS_RECENT_BATCHES);
+}
+
 /* A long run with a peer that does anything: nothing is lost, nothing counted twice. */
 static void test_the_equation_holds_whatever_the_peer_does(void **state)
 {
@@ -552,6 +587,7 @@ int main(void)
 		T(test_draining_waits_for_all_of_them),
 		T(test_memory_is_that_of_what_is_in_flight),
 		T(test_retention_while_the_window_stands_still),
+		T(test_the_board_tells_when_the_last_batches_went),
 		T(test_the_equation_holds_whatever_the_peer_does),
 	};
 
