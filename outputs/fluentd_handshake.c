@@ -16,11 +16,20 @@ struct words {
 	char text[WORD_BYTES + 1];
 };
 
-static struct words words_of(struct str said)
+static bool holds(struct str said, const struct secret *secret)
+{
+	struct str bytes = secret ? secret_reveal(secret) : STR("");
+
+	return said.n && bytes.n && memmem(said.p, said.n, bytes.p, bytes.n);
+}
+
+static struct words words_of(const struct fluentd_identity *identity, struct str said)
 {
 	struct words words = { "" };
 	size_t i;
 
+	if (holds(said, identity->shared_key) || holds(said, identity->password))
+		return (struct words){ "(words that repeat what only the two of us know)" };
 	for (i = 0; i < said.n && i < WORD_BYTES; i++)
 		words.text[i] = said.p[i] >= ' ' && said.p[i] <= '~' ? said.p[i] : '?';
 	return words;
@@ -201,7 +210,7 @@ bool fluentd_handshake_end(const struct fluentd_handshake *h, struct str value, 
 	}
 	if (!pong.is_accepted) {
 		errmsg_set(em, "the server refused us: \"%s\": check shared_key%s",
-			   words_of(pong.reason).text,
+			   words_of(h->identity, pong.reason).text,
 			   h->identity->password ? ", username and password" : "");
 		return false;
 	}
@@ -209,7 +218,7 @@ bool fluentd_handshake_end(const struct fluentd_handshake *h, struct str value, 
 		errmsg_set(em,
 			   "the server calls itself \"%s\", as we do: set self_hostname, here or "
 			   "there",
-			   words_of(pong.hostname).text);
+			   h->identity->hostname);
 		return false;
 	}
 	if (!key_digest(h, pong.hostname, digest) || pong.digest.n != sizeof(digest) ||

@@ -680,6 +680,22 @@ static void test_pong(void **state)
 	assert_non_null(strstr(em.text, "self_hostname"));
 }
 
+static void test_a_server_that_repeats_the_key(void **state)
+{
+	static const struct str pongs[] = { STR("\x93\xa4PONG\xc2\xafno: " KEY " bad!"),
+					    STR("\x93\xa4PONG\xc2\xa5is pw") };
+	struct fluentd_handshake h = { .identity = &identity };
+	struct errmsg em;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(pongs); i++) {
+		assert_false(fluentd_handshake_end(&h, pongs[i], &em));
+		assert_non_null(strstr(em.text, "check shared_key"));
+		assert_null(strstr(em.text, KEY));
+		assert_null(strstr(em.text, "pw"));
+	}
+}
+
 static void test_bad_helo_and_pong(void **state)
 {
 	static const struct str helos[] = {
@@ -805,6 +821,7 @@ int main(void)
 		cmocka_unit_test(test_ping),
 		cmocka_unit_test(test_no_user_for_who_does_not_ask),
 		cmocka_unit_test(test_pong),
+		cmocka_unit_test(test_a_server_that_repeats_the_key),
 		cmocka_unit_test(test_bad_helo_and_pong),
 		cmocka_unit_test(test_long_nonce_is_refused),
 		cmocka_unit_test(test_configuration_refused),
