@@ -30,6 +30,7 @@ import json
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -259,11 +260,39 @@ def start_time(figures, options):
 
 # --- the long storm ----------------------------------------------------------------------------
 
+class Resident:
+    """Looks once a second, beside the storm, at what both processes hold."""
+
+    def __init__(self, weir):
+        self.weir = weir
+        self.samples = []
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
+
+    def run(self):
+        while not self.ended.wait(1):
+            pids = (self.weir.process.pid, self.weir.forwarder_pid())
+            self.samples.append(sum(memory_mib(pid, "Rss") for pid in pids))
+
+    def growth(self):
+        """From the last sample of the first fifth, when the table is full, to the last of all."""
+        return self.samples[-1] - self.samples[len(self.samples) // 5]
+
+
 def long_storm(figures, options):
     """Losses are allowed, uncounted ones are not: what the loop did is what was captured."""
     with WithWeir() as weir:
         before = drained(weir)["process_exec"]["captured"]
-        result = storm("exec", harness.act("noop"), "for", options.storm)
+        with Resident(weir) as resident:
+            result = storm("exec", harness.act("noop"), "for", options.storm)
         accounts = drained(weir)
         harness.check_balance(accounts, "status after the storm")
         seen = accounts["process_exec"]["captured"] - before
@@ -274,6 +303,9 @@ def long_storm(figures, options):
                 f"spawn+exec+exit for {options.storm:g} s, one loop")
     figures.add("storm_lost", [lost], "events", "lost in the storm; the books balance")
     figures.add("storm_rss_mib", [rss], "MiB", "resident, both processes, after the storm")
+    if resident.samples:
+        figures.add("storm_growth_mib", [resident.growth()], "MiB",
+                    "resident at the end less after the first fifth of the storm")
 
 
 # --- the collector's own path ------------------------------------------------------------------

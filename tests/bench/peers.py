@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Syslog over TCP beside rsyslog and syslog-ng, in turn, on this machine: `./dev bench syslog`.
+"""Syslog over TCP beside rsyslog and syslog-ng, in turn, on this machine: `./dev bench peers`.
 
 Each brings the same number of events of 1 KB to a receiver that throws them away: RFC 5424, octet
 counting, as one opaque text. weir reads its journal (bench_outputs), the others a file of lines, with
@@ -149,7 +149,7 @@ def main():
     try:
         figures = measure(1 if options.quick else 5)
     except harness.Skip as reason:
-        sys.exit(f"bench syslog: {reason}")
+        sys.exit(f"bench peers: {reason}")
     if options.json:
         print(json.dumps({"figures": figures}))
         return
