@@ -59,7 +59,9 @@ struct output_type {
 	uint64_t settle_timeout_ns;
 	/* How many batches it may hold PENDING at once; 0: one. They may settle in any order, the
 	 * cursor follows the oldest; after LOST all of them go out again, oldest first. A protocol
-	 * whose peer keeps the order of what it is sent keeps it with any window. */
+	 * whose peer keeps the order of what it is sent keeps it with any window, as long as it
+	 * gives a batch back with LOST only: what comes back alone (LATER, HELD, events to be
+	 * retried) goes out again behind what was already sent. */
 	unsigned int window;
 	/* Optional, instead of `window`: when how many depends on the settings. Batches are read
 	 * ahead as far as the window goes, so it also says how much memory an output may use. */
