@@ -486,6 +486,7 @@ static int agent_open(struct agent *agent, struct errmsg *em)
 	metric_set(&agent->board->collector.start_wall_ns, clock_wall_ns(&agent->clock));
 	err = open_sensor(agent, em);
 	err = err ? err : open_journal(agent, em);
+	err = err ? err : forwarder_check_directories(settings_of(agent->document), em);
 	err = err ? err : open_supervisor(agent, em);
 	err = err ? err : open_pipeline(agent, em);
 	err = err ? err : open_control(agent, em);

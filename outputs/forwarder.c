@@ -7,7 +7,9 @@
 #include "outputs/delivery.h"
 #include "outputs/metrics_server.h"
 #include "outputs/privileges.h"
+#include "outputs/reach.h"
 #include "outputs/sandbox.h"
+#include "outputs/state_directory.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -404,6 +406,22 @@ int forwarder_find_group(const char *user, gid_t *gid_r, struct errmsg *em)
 	if (!err)
 		*gid_r = found.gid;
 	return err;
+}
+
+int forwarder_check_directories(const struct settings *settings, struct errmsg *em)
+{
+	const struct reach state = { "forwarder.state_directory",
+				     settings->forwarder.state_directory, R_OK | W_OK | X_OK };
+	const struct reach journal = { "journal.directory", settings->journal.directory,
+				       R_OK | X_OK };
+	struct sandbox_user found, *user = geteuid() == 0 ? &found : NULL;
+	int err = user ? sandbox_find_user(settings->forwarder.user, user, em) : 0;
+
+	if (!err)
+		err = state_directory_make(state.path, user, em);
+	if (!err)
+		err = reach_check(&state, user, em);
+	return err ? err : reach_check(&journal, user, em);
 }
 
 int forwarder_run(const struct forwarder_settings *settings)

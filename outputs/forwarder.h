@@ -32,6 +32,10 @@ int forwarder_run(const struct forwarder_settings *forwarder);
  * empty): the collector gives it the journal to read. */
 WARN_UNUSED int forwarder_find_group(const char *user, gid_t *gid_r, struct errmsg *em);
 
+/* Makes the state directory, and finds out whether that user can work in it and read the journal,
+ * which must be there. What can't be is refused by the collector, at its start. */
+WARN_UNUSED int forwarder_check_directories(const struct settings *settings, struct errmsg *em);
+
 /* Validates the `outputs` list without opening anything: types, names, formats, every key. Used by
  * `weir check`, by a reload before it swaps, and by forwarder_run itself. */
 WARN_UNUSED int outputs_check(const struct config_node *outputs, struct errmsg *em);

@@ -207,7 +207,9 @@ int journal_open_io(const struct journal_settings *settings, const struct clock 
 	journal->writer = writer_create(settings, clock, io);
 	err = journal->writer ? open_writer(journal, em) : -ENOMEM;
 	if (err) {
-		errmsg_prefix(em, "journal %s", settings->directory);
+		/* Who opens the directory names it. */
+		if (!journal->writer || journal->writer->directory_fd >= 0)
+			errmsg_prefix(em, "journal %s", settings->directory);
 		writer_free(&journal->writer);
 		free(journal);
 		return err;
