@@ -37,6 +37,7 @@ struct trace {
 	struct settings_document *doc;
 	struct outputs_list outputs;
 	json_t *status; /* NULL: weir doesn't run */
+	json_t *recent; /* the outputs' last batches; NULL: likewise */
 	struct journal_reader *reader;
 	struct journal_record record; /* the reader's */
 	bool is_there;		      /* in the journal */
@@ -71,23 +72,25 @@ static bool parse_id(struct trace *trace, const char *id)
 	return config_parse_integer(written, &trace->seq) && trace->seq > 0;
 }
 
-/* That weir doesn't run is no failure here. */
-static void ask_status(struct trace *trace)
+/* NULL: no answer. That weir doesn't run is no failure here. */
+static json_t *ask(const struct trace *trace, const char *path)
 {
 	const char *given = trace->o->locate.socket;
 	struct buf body = buf_growable(CONTROL_RESPONSE_MAX_BYTES);
 	struct control_request request = {
 		.socket = given ? given : settings_of(trace->doc)->control.socket,
 		.method = "GET",
-		.path = "/v1/status",
+		.path = path,
 		.timeout_ms = STATUS_TIMEOUT_MS,
 	};
 	unsigned int code = 0;
+	json_t *answer = NULL;
 	struct errmsg em;
 
 	if (control_ask(&request, &code, &body, &em) == CONTROL_ANSWERED && code == 200)
-		trace->status = json_loadb(body.p, body.len, 0, NULL);
+		answer = json_loadb(body.p, body.len, 0, NULL);
 	buf_free(&body);
+	return answer;
 }
 
 static enum exit_code load(struct trace *trace)
@@ -101,7 +104,9 @@ static enum exit_code load(struct trace *trace)
 		verb_complain(trace->verb, "%s", em.text);
 		return EXIT_CONFIG;
 	}
-	ask_status(trace);
+	/* The batches first: what they say is settled, the status says, too. */
+	trace->recent = ask(trace, "/v1/recent");
+	trace->status = ask(trace, "/v1/status");
 	return EXIT_OK;
 }
 
@@ -130,12 +135,13 @@ static int read_record(struct trace *trace, struct errmsg *em)
 	return -ENOENT;
 }
 
-static const json_t *status_of(const struct trace *trace, const char *name)
+/* Of one of these answers. */
+static const json_t *find_output(const json_t *answer, const char *name)
 {
 	json_t *output;
 	size_t i;
 
-	json_array_foreach(json_object_get(trace->status, "outputs"), i, output)
+	json_array_foreach(json_object_get(answer, "outputs"), i, output)
 	{
 		if (strcmp(text(output, "name"), name) == 0)
 			return output;
@@ -260,7 +266,8 @@ static void set_settled(const json_t *batch, json_t *fate)
 
 static json_t *find_fate(const struct trace *trace, const struct output_settings *output)
 {
-	const json_t *status = status_of(trace, output->name), *batch = find_batch(trace, status);
+	const json_t *status = find_output(trace->status, output->name);
+	const json_t *batch = find_batch(trace, find_output(trace->recent, output->name));
 	uint64_t acked = status ? number(status, "acked_seq") : read_cursor(trace, output->name);
 	const struct dead_letter_line *letter = find_letter(trace, output->name);
 	json_t *fate = json_object();
@@ -386,6 +393,7 @@ static enum exit_code run_trace(const struct verb *verb, int argc, char **argv)
 	dead_store_close(&trace.letters);
 	journal_reader_close(&trace.reader);
 	json_decref(trace.status);
+	json_decref(trace.recent);
 	outputs_list_free(&trace.outputs);
 	settings_free(&trace.doc);
 	return code;
@@ -400,14 +408,15 @@ const struct verb verb_trace = {
 	.name = "trace",
 	.summary = "what became of one event, at each output",
 	.usage = "ID [--json]",
-	.about = "ID is what consumers see as the event's id, BOOT_ID-NUMBER, or the number alone "
-		 "(weir.seq).\nFor each output of the configuration:\n"
-		 "  queued        in the journal, and not sent so far\n"
-		 "  sent          on its way; not acknowledged\n"
-		 "  acknowledged  the receiver has it; of the last 64 batches the times are known\n"
-		 "  refused       for good: it is in the dead letters (weir dead show ID)\n"
-		 "  skipped       the output's own events, filter or sample leave it out\n"
-		 "  lost          the journal's limits removed it before this output settled it",
+	.about =
+		"ID is what consumers see as the event's id, BOOT_ID-NUMBER, or the number alone "
+		"(weir.seq).\nFor each output of the configuration:\n"
+		"  queued        in the journal, and not sent so far\n"
+		"  sent          on its way; not acknowledged\n"
+		"  acknowledged  the receiver has it; of the last 512 batches the times are known\n"
+		"  refused       for good: it is in the dead letters (weir dead show ID)\n"
+		"  skipped       the output's own events, filter or sample leave it out\n"
+		"  lost          the journal's limits removed it before this output settled it",
 	.examples = "  weir trace 4711\n"
 		    "  weir trace --json 4711 | jq '.outputs[] | select(.state != "
 		    "\"acknowledged\")'\n",

@@ -266,6 +266,13 @@ static void control_status(void *ctx, struct buf *out)
 	status_write_json(&source, out);
 }
 
+static void control_recent(void *ctx, struct buf *out)
+{
+	struct agent *agent = ctx;
+
+	status_write_recent(agent->board, out);
+}
+
 static int control_reload(void *ctx, struct errmsg *em)
 {
 	return agent_reload(ctx, em);
@@ -410,6 +417,7 @@ static int open_control(struct agent *agent, struct errmsg *em)
 	const char *path = settings_of(agent->document)->control.socket;
 	struct control_calls calls = { .ctx = agent,
 				       .status = control_status,
+				       .recent = control_recent,
 				       .reload = control_reload,
 				       .reopen = control_reopen };
 

@@ -56,6 +56,17 @@ static void on_status(struct evhttp_request *request, void *ctx)
 	reply(request, HTTP_OK, "OK", &body);
 }
 
+static void on_recent(struct evhttp_request *request, void *ctx)
+{
+	struct control *control = ctx;
+	struct buf body = buf_growable(RESPONSE_MAX_BYTES);
+
+	if (refuse_other_method(request, EVHTTP_REQ_GET))
+		return;
+	control->calls.recent(control->calls.ctx, &body);
+	reply(request, HTTP_OK, "OK", &body);
+}
+
 static void on_reload(struct evhttp_request *request, void *ctx)
 {
 	struct control *control = ctx;
@@ -142,6 +153,7 @@ static int serve(struct control *control, int fd, struct event_base *base)
 	evhttp_set_max_body_size(control->http, REQUEST_MAX_BYTES);
 	evhttp_set_allowed_methods(control->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST);
 	evhttp_set_cb(control->http, "/v1/status", on_status, control);
+	evhttp_set_cb(control->http, "/v1/recent", on_recent, control);
 	evhttp_set_cb(control->http, "/v1/reload", on_reload, control);
 	evhttp_set_cb(control->http, "/v1/reopen", on_reopen, control);
 	return 0;

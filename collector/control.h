@@ -2,6 +2,7 @@
  * can open. It is not the network: the collector has none.
  *
  *   GET  /v1/status	what `weir status --json` prints
+ *   GET  /v1/recent	the outputs' last batches, for `weir trace`
  *   POST /v1/reload	200 {}, or 422 {"error": "..."} and everything goes on as it was
  *   POST /v1/reopen	outputs open their files anew
  */
@@ -18,6 +19,8 @@ struct control_calls {
 	void *ctx;
 	/* Appends the status as JSON. */
 	void (*status)(void *ctx, struct buf *out);
+	/* Appends the outputs with their last batches as JSON. */
+	void (*recent)(void *ctx, struct buf *out);
 	int (*reload)(void *ctx, struct errmsg *em);
 	void (*reopen)(void *ctx);
 };

@@ -105,29 +105,6 @@ static void write_trouble(const struct status_source *source, const struct metri
 					"receiver and the network between"));
 }
 
-/* The last batches, in no order. One that is just being written is left out. */
-static void write_recent(const struct metrics_output *output, struct buf *out)
-{
-	json_key(out, "recent");
-	buf_putc(out, '[');
-	for (size_t i = 0; i < METRICS_RECENT_BATCHES; i++) {
-		const struct metrics_batch *batch = &output->recent[i];
-
-		if (!metric_get(&batch->number))
-			continue;
-		json_comma(out);
-		buf_putc(out, '{');
-		write_metric(out, "first_seq", &batch->first_seq);
-		write_metric(out, "last_seq", &batch->last_seq);
-		write_metric(out, "attempts", &batch->attempts);
-		json_field_time(out, "sent", metric_get(&batch->sent_wall_ns));
-		if (metric_get(&batch->settled_wall_ns))
-			json_field_time(out, "settled", metric_get(&batch->settled_wall_ns));
-		buf_putc(out, '}');
-	}
-	buf_putc(out, ']');
-}
-
 static void write_output(const struct status_source *source, const struct metrics_output *output,
 			 struct buf *out)
 {
@@ -156,17 +133,22 @@ static void write_output(const struct status_source *source, const struct metric
 	write_metric(out, "retries", &output->retries);
 	write_metric(out, "reconnects", &output->reconnects);
 	write_trouble(source, output, out);
-	write_recent(output, out);
 	buf_putc(out, '}');
+}
+
+/* How many there are, as the other process says, held to how many there may be. */
+static uint32_t output_count(const struct metrics_forwarder *forwarder)
+{
+	uint32_t count = atomic_load(&((struct metrics_forwarder *)forwarder)->outputs);
+
+	return count < METRICS_MAX_OUTPUTS ? count : METRICS_MAX_OUTPUTS;
 }
 
 static void write_outputs(const struct status_source *source, struct buf *out)
 {
 	const struct metrics_forwarder *forwarder = &source->board->forwarder;
-	uint32_t count = atomic_load(&forwarder->outputs);
+	uint32_t count = output_count(forwarder);
 
-	if (count > METRICS_MAX_OUTPUTS)
-		count = METRICS_MAX_OUTPUTS;
 	json_key(out, "outputs");
 	buf_putc(out, '[');
 	for (uint32_t i = 0; i < count; i++)
@@ -208,4 +190,43 @@ void status_write_json(const struct status_source *source, struct buf *out)
 	write_metric(out, "config_refusals", &collector->config_refusals);
 	write_outputs(source, out);
 	buf_putc(out, '}');
+}
+
+static void write_batch(const struct metrics_batch *batch, struct buf *out)
+{
+	json_comma(out);
+	buf_putc(out, '{');
+	write_metric(out, "first_seq", &batch->first_seq);
+	write_metric(out, "last_seq", &batch->last_seq);
+	write_metric(out, "attempts", &batch->attempts);
+	json_field_time(out, "sent", metric_get(&batch->sent_wall_ns));
+	if (metric_get(&batch->settled_wall_ns))
+		json_field_time(out, "settled", metric_get(&batch->settled_wall_ns));
+	buf_putc(out, '}');
+}
+
+/* In no order; one that is just being written is left out. */
+static void write_recent(const struct metrics_output *output, struct buf *out)
+{
+	char name[METRICS_NAME_BYTES];
+
+	json_comma(out);
+	buf_putc(out, '{');
+	json_field_string(out, "name", metrics_text(output->name, name, sizeof(name)));
+	json_key(out, "recent");
+	buf_putc(out, '[');
+	for (size_t i = 0; i < METRICS_RECENT_BATCHES; i++)
+		if (metric_get(&output->recent[i].number))
+			write_batch(&output->recent[i], out);
+	buf_lit(out, "]}");
+}
+
+void status_write_recent(const struct metrics_board *board, struct buf *out)
+{
+	buf_putc(out, '{');
+	json_key(out, "outputs");
+	buf_putc(out, '[');
+	for (uint32_t i = 0; i < output_count(&board->forwarder); i++)
+		write_recent(&board->forwarder.output[i], out);
+	buf_lit(out, "]}");
 }

@@ -14,3 +14,6 @@ struct status_source {
 };
 
 void status_write_json(const struct status_source *source, struct buf *out);
+/* {"outputs": [{"name", "recent": [{"first_seq", "last_seq", "attempts", "sent", "settled"}]}]}:
+ * the last batches that each output sent. */
+void status_write_recent(const struct metrics_board *board, struct buf *out);

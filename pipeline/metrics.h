@@ -67,7 +67,7 @@ struct metrics_batch {
 	metric_t settled_wall_ns; /* every event acknowledged or refused; 0: not yet */
 };
 
-#define METRICS_RECENT_BATCHES 64
+#define METRICS_RECENT_BATCHES 512 /* 25 s of the shortest, by default */
 
 /* journaled = delivered + skipped + rejected + missed + what is still to be read (for the range
  * this output covers). */

@@ -11,7 +11,7 @@ from harness import act, check, equal
 def fault(weir, name, **settings):
     return {"name": name, "type": "fault", "format": "json",
             "accepted_path": str(weir.out / f"{name}.json"),
-            "retry": {"initial": "20ms", "max": "200ms"}, "batch": {"max_events": 1}, **settings}
+            "retry": {"initial": "20ms", "max": "200ms"}, **settings}
 
 
 def trace(weir, ident, status=0):
@@ -32,7 +32,7 @@ def scenario(bench):
     weir = bench.weir(start=False)
     grave, word = weir.out / "is-dead", harness.marker("traced")
     weir.config["outputs"] += [
-        fault(weir, "picky", refuse_matching=word, batch={"max_events": 100}),
+        fault(weir, "picky", refuse_matching=word),
         fault(weir, "dead", dead_while_exists=str(grave)),
         fault(weir, "mute", events=["process_exec"], filter={"allow": [{"arguments_regex": [word]}]}, delay="1h"),
         {"name": "other", "type": "null", "filter": {"deny": [{"arguments_regex": [word]}]}},
