@@ -121,6 +121,25 @@ TARGET_CRC static uint64_t crc_stripes(uint64_t crc, const unsigned char *p, siz
 	return crc_shift(crc, 2 * words) ^ crc_shift(second, words) ^ third;
 }
 
+/* Less than a word. */
+TARGET_CRC static inline uint32_t crc_last_bytes(uint32_t crc, const unsigned char *p, size_t n)
+{
+	uint32_t four;
+	uint16_t two;
+
+	if (n & 4) {
+		memcpy(&four, p, sizeof(four));
+		crc = _mm_crc32_u32(crc, four);
+		p += 4;
+	}
+	if (n & 2) {
+		memcpy(&two, p, sizeof(two));
+		crc = _mm_crc32_u16(crc, two);
+		p += 2;
+	}
+	return n & 1 ? _mm_crc32_u8(crc, *p) : crc;
+}
+
 TARGET_CRC static uint32_t crc32c_instruction(uint32_t crc, const unsigned char *p, size_t n)
 {
 	uint64_t c = crc;
@@ -134,7 +153,7 @@ TARGET_CRC static uint32_t crc32c_instruction(uint32_t crc, const unsigned char 
 	}
 	for (; n >= 8; n -= 8, p += 8)
 		c = _mm_crc32_u64(c, load_word(p));
-	return crc32c_bytes((uint32_t)c, p, n);
+	return crc_last_bytes((uint32_t)c, p, n);
 }
 
 #define TARGET_WIDE __attribute__((target("avx512f,vpclmulqdq,sse4.2,pclmul")))

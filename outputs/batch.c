@@ -24,7 +24,8 @@ struct batch {
 	struct buf reasons;
 	struct journal_loss *notices; /* of the block */
 	size_t notice_count, notice_cap;
-	char boot_id[37];
+	char boot_id[36];
+	size_t boot_id_len;
 };
 
 struct batch *batch_create(size_t max_events, size_t max_bytes)
@@ -98,32 +99,40 @@ static void roll_back(struct batch *batch, size_t payload_len, size_t json_len)
 	batch->json.overflow = false;
 }
 
+static int put_json(struct batch *batch, struct str json, struct batch_event *event)
+{
+	event->json_offset = batch->json.len;
+	event->json_bytes = json.n;
+	buf_puts(&batch->json, json);
+	return buf_ok(&batch->json) ? 0 : -ENOMEM;
+}
+
 /* Formats into the block; the event says where. */
 static int put_event(struct batch *batch, const struct journal_record *record,
 		     struct formatter *formatter, struct batch_event *event)
 {
+	size_t offset = batch->payload.len + batch->room, bytes;
 	int err;
 
 	if (!buf_reserve(&batch->payload, batch->room))
 		return -ENOMEM;
-	batch->payload.len += batch->room;
-	event->offset = batch->payload.len;
+	batch->payload.len = offset;
 	err = formatter_write(formatter, record, &batch->payload);
 	if (err)
 		return err;
-	event->bytes = batch->payload.len - event->offset;
+	bytes = batch->payload.len - offset;
 	if (!batch->room)
 		buf_putc(&batch->payload, '\n');
-	if (!formatter_is_canonical(formatter)) {
-		event->json_offset = batch->json.len;
-		event->json_bytes = record->json.n;
-		buf_puts(&batch->json, record->json);
-	}
-	if (!buf_ok(&batch->payload) || !buf_ok(&batch->json))
+	if (!buf_ok(&batch->payload))
 		return -ENOMEM;
-	if (batch->count && batch->payload_bytes + event->bytes > batch->max_bytes)
-		return -ENOSPC;
-	return 0;
+	event->offset = offset;
+	event->bytes = bytes;
+	event->json_offset = event->json_bytes = 0;
+	if (!formatter_is_canonical(formatter))
+		err = put_json(batch, record->json, event);
+	if (!err && batch->count && batch->payload_bytes + bytes > batch->max_bytes)
+		err = -ENOSPC;
+	return err;
 }
 
 /* Room for one more notice. */
@@ -149,31 +158,46 @@ static bool is_of_another_boot(const struct batch *batch, struct str boot_id)
 	return batch->count && !str_equal(batch_boot_id(batch), boot_id);
 }
 
+static void set_boot_id(struct batch *batch, struct str boot_id)
+{
+	size_t n = sizeof(batch->boot_id);
+
+	batch->boot_id_len = boot_id.n < n ? boot_id.n : n;
+	memcpy(batch->boot_id, boot_id.p, batch->boot_id_len);
+}
+
+/* The event is written where it stays: a copy of what has just been written field by field would
+ * wait until the formatted bytes in front of it have left for the cache. */
 int batch_add(struct batch *batch, const struct journal_record *record, struct formatter *formatter)
 {
 	size_t payload_len = batch->payload.len, json_len = batch->json.len;
-	struct batch_event event = { .seq = record->seq,
-				     .time_wall_ns = record->time_wall_ns,
-				     .kind = record->kind };
+	struct batch_event *event = &batch->events[batch->count];
 	int err;
 
 	if (batch_is_full(batch) || is_of_another_boot(batch, record->boot_id))
 		return -ENOSPC;
 	err = record->notice ? reserve_notice(batch) : 0;
 	if (!err)
-		err = put_event(batch, record, formatter, &event);
+		err = put_event(batch, record, formatter, event);
 	if (err) {
 		roll_back(batch, payload_len, json_len);
 		return err;
 	}
 	if (batch->count == 0)
-		snprintf(batch->boot_id, sizeof(batch->boot_id), "%.*s", STR_FMT(record->boot_id));
+		set_boot_id(batch, record->boot_id);
+	event->seq = record->seq;
+	event->time_wall_ns = record->time_wall_ns;
+	event->kind = record->kind;
+	event->verdict = VERDICT_BATCH;
+	event->reason_offset = 0;
+	event->reason_len = 0;
+	event->notice = 0;
 	if (record->notice) {
 		batch->notices[batch->notice_count++] = *record->notice;
-		event.notice = batch->notice_count;
+		event->notice = batch->notice_count;
 	}
-	batch->payload_bytes += event.bytes;
-	batch->events[batch->count++] = event;
+	batch->payload_bytes += event->bytes;
+	batch->count++;
 	return 0;
 }
 
@@ -200,7 +224,7 @@ struct batch *batch_part(struct batch *of, size_t first, size_t n)
 	part->max_bytes = of->max_bytes;
 	part->reasons = buf_growable(REASONS_BYTES);
 	part->block = of->block;
-	memcpy(part->boot_id, of->boot_id, sizeof(part->boot_id));
+	set_boot_id(part, batch_boot_id(of));
 	batch_ref(of->block);
 	for (i = first; i < first + n; i++) {
 		struct batch_event *event = &part->events[part->count];
@@ -266,7 +290,7 @@ const struct journal_loss *batch_notice(const struct batch *batch, size_t i)
 
 struct str batch_boot_id(const struct batch *batch)
 {
-	return str_of(batch->boot_id);
+	return (struct str){ batch->boot_id, batch->boot_id_len };
 }
 
 unsigned int batch_attempts(const struct batch *batch)

@@ -120,8 +120,8 @@ static bool open_reader(struct delivery *d)
 static bool take_next(struct delivery *d, struct flight *f)
 {
 	struct journal_record record;
-	struct journal_loss loss = { 0 };
-	struct errmsg em = { "" };
+	struct journal_loss loss;
+	struct errmsg em;
 
 	if (d->drain_seq && d->read_seq >= d->drain_seq) {
 		d->is_at_end = true;
