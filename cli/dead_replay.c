@@ -1,5 +1,7 @@
 #include "cli/dead_replay.h"
 
+#include "base/file_io.h"
+
 #include "cli/control_verb.h"
 
 #include <errno.h>
@@ -85,20 +87,6 @@ static enum exit_code await_forwarder(const struct dead_replay *replay, json_t *
 	return code;
 }
 
-static int write_all(int fd, struct str bytes)
-{
-	while (bytes.n) {
-		ssize_t n = write(fd, bytes.p, bytes.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes = (struct str){ bytes.p + n, bytes.n - (size_t)n };
-	}
-	return 0;
-}
-
 static int write_letters(int fd, const struct dead_store *store, struct str output)
 {
 	int err = 0;
@@ -108,9 +96,9 @@ static int write_letters(int fd, const struct dead_store *store, struct str outp
 
 		if (!str_equal(entry->letter.output, output))
 			continue;
-		err = write_all(fd, entry->line);
+		err = file_write_all(fd, entry->line);
 		if (!err)
-			err = write_all(fd, STR("\n"));
+			err = file_write_all(fd, STR("\n"));
 	}
 	return err;
 }

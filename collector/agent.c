@@ -104,19 +104,15 @@ static void log_unread(struct agent *agent, const struct journal_loss *loss)
 			 (unsigned long long)suppressed);
 }
 
-/* Until the ingest exists, what recovery found waits here; a journal has few damaged places. */
+/* What recovery found comes with the first journal_poll(), when the ingest is there. */
 static void on_journal_loss(void *ctx, const struct journal_loss *loss)
 {
 	struct agent *agent = ctx;
 
 	if (loss->cause == LOSS_JOURNAL_FULL)
 		log_unread(agent, loss);
-	else if (agent->ingest)
-		ingest_journal_loss(agent->ingest, loss);
-	else if (agent->early_losses_count < AGENT_EARLY_LOSSES)
-		agent->early_losses[agent->early_losses_count++] = *loss;
 	else
-		agent->early_losses[AGENT_EARLY_LOSSES - 1].last_seq = loss->last_seq;
+		ingest_journal_loss(agent->ingest, loss);
 }
 
 /* Both changes of state are said; a disk that comes and goes is said once a minute. */
@@ -387,8 +383,6 @@ static int open_pipeline(struct agent *agent, struct errmsg *em)
 		errmsg_set(em, "out of memory");
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < agent->early_losses_count; i++)
-		ingest_journal_loss(agent->ingest, &agent->early_losses[i]);
 	return 0;
 }
 

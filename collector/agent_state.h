@@ -21,8 +21,7 @@
 
 struct event_base;
 
-#define AGENT_EARLY_LOSSES 64
-#define AGENT_MAX_EVENTS   12
+#define AGENT_MAX_EVENTS 12
 
 struct agent {
 	const struct agent_options *options;
@@ -52,8 +51,4 @@ struct agent {
 	bool journal_failing; /* said in the log */
 	struct log_limit journal_log, unread_log;
 	uint64_t journaled_before, events_per_s;
-
-	/* What recovery found before there was an ingest to journal it. */
-	struct journal_loss early_losses[AGENT_EARLY_LOSSES];
-	size_t early_losses_count;
 };

@@ -2,6 +2,7 @@
  * every bound is checked before anything is built on what exceeds it. */
 #include "config/node.h"
 
+#include "base/file_io.h"
 #include "base/memory_file.h"
 #include "base/secret.h"
 #include "base/utf8.h"
@@ -438,26 +439,6 @@ int config_parse(struct str text, const char *name, struct config_document **doc
 
 /* ---- files ---- */
 
-/* Reads one byte more than is allowed, so that config_parse() sees that it is too much. */
-static int read_whole(int fd, char *bytes, size_t cap, size_t *n_r)
-{
-	size_t n = 0;
-
-	while (n < cap) {
-		ssize_t got = read(fd, bytes + n, cap - n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		n += (size_t)got;
-	}
-	*n_r = n;
-	return 0;
-}
-
 /* O_NONBLOCK: opening a FIFO by mistake must not hang. */
 static int open_regular(const char *path, int *fd_r)
 {
@@ -480,13 +461,13 @@ static int open_regular(const char *path, int *fd_r)
 	return err;
 }
 
-/* All of an open file, at most a byte more than a configuration may have. The caller wipes and
- * frees *bytes_r, which is NULL on failure. */
+/* All of an open file, or a byte more than a configuration may have, so that config_parse() sees
+ * that it is too much. The caller wipes and frees *bytes_r, which is NULL on failure. */
 static int read_bytes(int fd, char **bytes_r, size_t *n_r)
 {
 	size_t cap = CONFIG_MAX_BYTES + 1;
 	char *bytes = malloc(cap);
-	int err = bytes ? read_whole(fd, bytes, cap, n_r) : -ENOMEM;
+	int err = bytes ? file_read_all(fd, bytes, cap, n_r) : -ENOMEM;
 
 	if (err && bytes) {
 		secret_wipe(bytes, cap);
@@ -518,28 +499,13 @@ static int open_and_read(const char *path, char **bytes_r, size_t *n_r, struct e
 	return err;
 }
 
-static int write_whole(int fd, const char *bytes, size_t n)
-{
-	while (n > 0) {
-		ssize_t written = write(fd, bytes, n);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -errno;
-		bytes += written;
-		n -= (size_t)written;
-	}
-	return 0;
-}
-
 static int make_copy(const char *bytes, size_t n, int *fd_r)
 {
 	int fd = memory_file_create("weir-configuration"), err;
 
 	if (fd < 0)
 		return fd;
-	err = write_whole(fd, bytes, n);
+	err = file_write_all(fd, (struct str){ bytes, n });
 	if (!err && fcntl(fd, F_ADD_SEALS, COPY_SEALS) < 0)
 		err = -errno;
 	if (err)

@@ -57,16 +57,6 @@ static void write_type(const struct config_item *item, struct buf *out)
 	}
 }
 
-static void write_number(const struct config_item *item, uint64_t v, struct buf *out)
-{
-	if (item->type == CONFIG_SIZE)
-		config_write_size(v, out);
-	else if (item->type == CONFIG_DURATION)
-		config_write_duration(v, out);
-	else
-		buf_u64(out, v);
-}
-
 static void write_bounds(const struct config_item *item, struct buf *out)
 {
 	bool is_number = item->type == CONFIG_INTEGER || item->type == CONFIG_SIZE ||
@@ -74,10 +64,10 @@ static void write_bounds(const struct config_item *item, struct buf *out)
 
 	if (!is_number || (!item->min && !item->max))
 		return;
-	write_number(item, item->min, out);
+	config_write_number(item->type, item->min, out);
 	buf_puts(out, item->max ? STR(" to ") : STR(" or more"));
 	if (item->max)
-		write_number(item, item->max, out);
+		config_write_number(item->type, item->max, out);
 }
 
 static void write_default(const struct config_item *item, struct buf *out)

@@ -41,26 +41,16 @@ static int refuse(const struct scalar *s, const char *what)
 			    config_show(config_node_text(s->node)).text, what);
 }
 
-static void write_number(const struct config_item *item, uint64_t v, struct buf *out)
-{
-	if (item->type == CONFIG_SIZE)
-		config_write_size(v, out);
-	else if (item->type == CONFIG_DURATION)
-		config_write_duration(v, out);
-	else
-		buf_u64(out, v);
-}
-
 static int refuse_bounds(const struct scalar *s)
 {
 	char text[128];
 	struct buf out = buf_fixed(text, sizeof(text) - 1);
 
 	buf_printf(&out, "is out of range; write ");
-	write_number(s->item, s->item->min, &out);
+	config_write_number(s->item->type, s->item->min, &out);
 	buf_puts(&out, s->item->max ? STR(" to ") : STR(" or more"));
 	if (s->item->max)
-		write_number(s->item, s->item->max, &out);
+		config_write_number(s->item->type, s->item->max, &out);
 	text[out.len] = '\0';
 	return refuse(s, text);
 }

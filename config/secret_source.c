@@ -1,6 +1,7 @@
 #include "config/secret_source.h"
 
 #include "base/log.h"
+#include "base/file_io.h"
 #include "base/secret.h"
 #include "config/expand.h"
 #include "config/node.h"
@@ -45,22 +46,6 @@ static int check_file(const struct config_node *node, const char *path, int fd, 
 	return 0;
 }
 
-static int read_bytes(int fd, char *bytes, size_t *n)
-{
-	while (*n < CONFIG_MAX_SECRET) {
-		ssize_t got = read(fd, bytes + *n, CONFIG_MAX_SECRET - *n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		*n += (size_t)got;
-	}
-	return 0;
-}
-
 static struct str without_newline(const char *bytes, size_t n)
 {
 	if (n && bytes[n - 1] == '\n')
@@ -82,7 +67,7 @@ static int read_open_file(const struct config_node *node, const char *path, int 
 	bytes = malloc(CONFIG_MAX_SECRET);
 	if (!bytes)
 		return config_out_of_memory(em);
-	err = read_bytes(fd, bytes, &n);
+	err = file_read_all(fd, bytes, CONFIG_MAX_SECRET, &n);
 	if (err)
 		err = config_error(node, em, "secret file %s: %s", path, strerror(-err));
 	else

@@ -119,3 +119,13 @@ void config_write_duration(uint64_t ns, struct buf *out)
 {
 	write_in(ns, duration_units, ARRAY_SIZE(duration_units), out);
 }
+
+void config_write_number(enum config_type type, uint64_t v, struct buf *out)
+{
+	if (type == CONFIG_SIZE)
+		config_write_size(v, out);
+	else if (type == CONFIG_DURATION)
+		config_write_duration(v, out);
+	else
+		buf_u64(out, v);
+}

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/str.h"
+#include "config/config.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,3 +26,5 @@ WARN_UNUSED bool config_parse_bool(struct str text, bool *v_r);
 /* In the largest unit that loses nothing. */
 void config_write_size(uint64_t bytes, struct buf *out);
 void config_write_duration(uint64_t ns, struct buf *out);
+/* As the type has it: INTEGER, SIZE or DURATION. */
+void config_write_number(enum config_type type, uint64_t v, struct buf *out);

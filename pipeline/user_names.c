@@ -1,5 +1,7 @@
 #include "pipeline/user_names.h"
 
+#include "base/file_io.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -118,22 +120,6 @@ static int take_text(struct user_names *names, char *bytes, size_t bytes_n)
 	return 0;
 }
 
-static int read_bytes(int fd, char *bytes, size_t room, size_t *n_r)
-{
-	for (*n_r = 0; *n_r < room;) {
-		ssize_t got = read(fd, bytes + *n_r, room - *n_r);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		*n_r += (size_t)got;
-	}
-	return 0;
-}
-
 static int read_names(struct user_names *names, int fd, const struct stat *st)
 {
 	size_t room = (size_t)st->st_size < USER_NAMES_MAX_BYTES ? (size_t)st->st_size
@@ -144,7 +130,7 @@ static int read_names(struct user_names *names, int fd, const struct stat *st)
 
 	if (!bytes)
 		return -ENOMEM;
-	rc = read_bytes(fd, bytes, room, &n);
+	rc = file_read_all(fd, bytes, room, &n);
 	if (!rc)
 		rc = take_text(names, bytes, n);
 	if (rc)
