@@ -11,6 +11,10 @@
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 
+#define DIGEST_BYTES 32
+/* More outputs than a configuration may have. */
+#define KEPT_MAX 32
+
 /* ca_file, crl_file, certificate, key */
 #define TLS_FILES 4
 
@@ -28,25 +32,92 @@ struct tls {
 	SSL_CTX *ctx; /* NULL: none was good yet */
 	struct file_stamp stamps[TLS_FILES];
 	bool must_read;
+	unsigned char identity[DIGEST_BYTES]; /* of the owner and what its context is made from */
 };
+
+/* A destination is closed when its connection is lost, and opened again to connect anew. The files
+ * may have become bad meanwhile: until then what was good is here. */
+static struct tls *kept[KEPT_MAX];
+
+static bool identify(const struct tls_settings *set, const char *owner,
+		     unsigned char identity_r[DIGEST_BYTES])
+{
+	const char *const texts[] = { owner,	set->ca_file, set->crl_file, set->certificate,
+				      set->key, set->ciphers };
+	const struct str password =
+		set->key_password ? secret_reveal(set->key_password) : (struct str){ "", 0 };
+	const int switches[] = { set->verify, set->min_version };
+	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	bool ok = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(texts); i++)
+		ok = ok && EVP_DigestUpdate(digest, texts[i], strlen(texts[i]) + 1) == 1;
+	ok = ok && EVP_DigestUpdate(digest, switches, sizeof(switches)) == 1 &&
+	     EVP_DigestUpdate(digest, password.p, password.n) == 1 &&
+	     EVP_DigestFinal_ex(digest, identity_r, NULL) == 1;
+	EVP_MD_CTX_free(digest);
+	ERR_clear_error();
+	return ok;
+}
+
+static struct tls *take_kept(const unsigned char identity[DIGEST_BYTES])
+{
+	size_t i;
+
+	for (i = 0; i < KEPT_MAX; i++) {
+		struct tls *tls = kept[i];
+
+		if (!tls || memcmp(tls->identity, identity, DIGEST_BYTES) != 0)
+			continue;
+		kept[i] = NULL;
+		return tls;
+	}
+	return NULL;
+}
+
+/* False: it has nothing that is worth it, or there is no room. */
+static bool keep(struct tls *tls)
+{
+	size_t i;
+
+	tls->settings = NULL;
+	tls->owner = NULL;
+	for (i = 0; tls->ctx && i < KEPT_MAX; i++) {
+		if (kept[i])
+			continue;
+		kept[i] = tls;
+		return true;
+	}
+	return false;
+}
 
 struct tls *tls_create(const struct tls_settings *settings, const char *owner)
 {
-	struct tls *tls = calloc(1, sizeof(*tls));
+	unsigned char identity[DIGEST_BYTES];
+	struct tls *tls;
 
-	if (!tls)
+	if (!identify(settings, owner, identity))
 		return NULL;
+	tls = take_kept(identity);
+	if (!tls) {
+		tls = calloc(1, sizeof(*tls));
+		if (!tls)
+			return NULL;
+		tls->must_read = true;
+		memcpy(tls->identity, identity, DIGEST_BYTES);
+	}
 	tls->settings = settings;
 	tls->owner = owner;
-	tls->must_read = true;
 	return tls;
 }
 
 void tls_free(struct tls **tls)
 {
-	if (*tls)
+	if (*tls && !keep(*tls)) {
 		SSL_CTX_free((*tls)->ctx);
-	free(*tls);
+		free(*tls);
+	}
 	*tls = NULL;
 }
 

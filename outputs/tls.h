@@ -3,9 +3,10 @@
  *
  * Files are read when a connection is made: at first, and again when one of them has another inode,
  * size or modification time. When new files are bad the old context stays in use and a line goes to
- * the log. The chain, the validity, the host name and the pins are checked unless the configuration
- * switches that off, each by its own name; a host name is looked for in the subject alternative
- * names only (RFC 9525). No renegotiation, no compression, no 0-RTT (RFC 9662). */
+ * the log; that also holds for an output that is closed and opened again, as delivery does when a
+ * connection is lost. The chain, the validity, the host name and the pins are checked unless the
+ * configuration switches that off, each by its own name; a host name is looked for in the subject
+ * alternative names only (RFC 9525). No renegotiation, no compression, no 0-RTT (RFC 9662). */
 #pragma once
 
 #include "base/compiler.h"
@@ -17,9 +18,11 @@
 
 struct tls;
 
-/* Reads no file yet. owner (the output's name, for the log) and settings are borrowed. NULL: no
- * memory. */
+/* Reads no file yet, and goes on with the context that an owner of that name with the same settings
+ * has left. owner (the output's name) and settings are borrowed. NULL: no memory. */
 WARN_UNUSED struct tls *tls_create(const struct tls_settings *settings, const char *owner);
+/* A good context stays in the process for the next tls_create(), as many as there may be outputs.
+ */
 void tls_free(struct tls **tls);
 /* Looks at the files anew with the next connection, whatever their times say. */
 void tls_reload(struct tls *tls);

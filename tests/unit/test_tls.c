@@ -59,6 +59,7 @@ static void read_tls(struct stream_rig *rig, int fd)
 static void start(struct stream_rig *rig, const char *name, const char *san, enum cert_fault fault)
 {
 	rig_init(rig);
+	log_text[0] = '\0';
 	rig->tls_settings.ca_file = (char *)tls_fixture_ca(fixture);
 	rig->peer_certificate = tls_fixture_certificate(fixture, name, san, fault);
 	rig->input_max_bytes = 64;
@@ -449,6 +450,53 @@ static void files_are_read_again(void **state)
 	unlink(path);
 }
 
+static void spoil(const char *path)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs("this is no certificate", file);
+	fclose(file);
+}
+
+/* A lost connection closes the output; the next one is made by another struct tls. */
+static void old_files_outlive_a_close(void **state)
+{
+	struct stream_rig rig;
+	char path[128];
+
+	start(&rig, "good", "IP:127.0.0.1", CERT_GOOD);
+	snprintf(path, sizeof(path), "%s.closed", tls_fixture_ca(fixture));
+	copy(tls_fixture_ca(fixture), path);
+	rig.tls_settings.ca_file = path;
+	rig_peer(&rig, accept_twice, 5);
+	connect_once(&rig);
+	spoil(path);
+	log_text[0] = '\0';
+	tls_free(&rig.tls);
+	connect_once(&rig);
+	assert_non_null(strstr(log_text, "output siem: the new TLS files are not used"));
+
+	/* Said once, however often it is closed. */
+	log_text[0] = '\0';
+	tls_free(&rig.tls);
+	connect_once(&rig);
+	assert_string_equal(log_text, "");
+
+	/* Other settings, or another output, have no part in it. */
+	tls_free(&rig.tls);
+	rig.tls_settings.min_version = TLS_VERSION_1_3;
+	rig_open(&rig);
+	rig_until(&rig, rig_has_ended);
+	assert_non_null(strstr(rig.why.text, path));
+	stream_free(&rig.stream);
+	rig.tls_settings.min_version = TLS_VERSION_1_2;
+	tls_free(&rig.tls);
+	connect_once(&rig);
+	rig_close(&rig);
+	unlink(path);
+}
+
 static void bad_files_from_the_start(void **state)
 {
 	struct stream_rig rig;
@@ -485,6 +533,7 @@ int main(void)
 		cmocka_unit_test(handshake_times_out),
 		cmocka_unit_test(keys_are_renewed_under_load),
 		cmocka_unit_test(files_are_read_again),
+		cmocka_unit_test(old_files_outlive_a_close),
 		cmocka_unit_test(bad_files_from_the_start),
 	};
 
