@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LOCK_NAME    "lock"
@@ -18,6 +19,8 @@
 #define NAME_DIGITS  20u
 #define MAX_SEGMENTS (1u << 20) /* more names than that are not a journal of ours */
 #define SEGMENT_EXT  ".weir"
+/* File systems keep times as coarse as two seconds. */
+#define STAMP_TICK_S 3
 
 static int directory_tighten(int fd, const char *path, gid_t reader_gid, struct errmsg *em)
 {
@@ -232,4 +235,24 @@ int journal_directory_neighbours(int directory_fd, uint64_t seq,
 	closedir(dir);
 	*neighbours_r = near;
 	return 0;
+}
+
+void journal_directory_stamp(int directory_fd, struct journal_directory_stamp *stamp_r)
+{
+	struct timespec now;
+	struct stat st;
+
+	*stamp_r = (struct journal_directory_stamp){ 0 };
+	clock_gettime(CLOCK_REALTIME, &now); /* what the kernel stamps files with */
+	if (fstat(directory_fd, &st) == 0 && st.st_mtim.tv_sec < now.tv_sec - STAMP_TICK_S)
+		*stamp_r =
+			(struct journal_directory_stamp){ st.st_mtim.tv_sec, st.st_mtim.tv_nsec };
+}
+
+bool journal_directory_is_as_at(int directory_fd, const struct journal_directory_stamp *stamp)
+{
+	struct stat st;
+
+	return stamp->sec && fstat(directory_fd, &st) == 0 && st.st_mtim.tv_sec == stamp->sec &&
+	       st.st_mtim.tv_nsec == stamp->nsec;
 }

@@ -35,3 +35,14 @@ struct journal_neighbours {
 };
 WARN_UNUSED int journal_directory_neighbours(int directory_fd, uint64_t seq,
 					     struct journal_neighbours *neighbours_r);
+
+/* When the directory was changed last, for who looked through it and would like to know whether to
+ * look again. Names that came or went within seconds of a change may leave the stamp as it is,
+ * so one that young stands for nothing. */
+struct journal_directory_stamp {
+	int64_t sec, nsec; /* of zeros: for nothing */
+};
+/* Before looking. */
+void journal_directory_stamp(int directory_fd, struct journal_directory_stamp *stamp_r);
+/* Certainly no name has come or gone since. */
+bool journal_directory_is_as_at(int directory_fd, const struct journal_directory_stamp *stamp);

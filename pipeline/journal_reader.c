@@ -22,6 +22,9 @@ struct journal_reader {
 	uint64_t seen;	   /* highest number met in this segment, given or not */
 	bool from_oldest;  /* what is gone before the first segment is no loss */
 	bool positioning;  /* nothing at or behind the start has been met yet */
+	/* There is no segment above this one; of the directory as it was then. */
+	uint64_t newest_first_seq;
+	struct journal_directory_stamp newest_stamp;
 	/* The batch being given out, in scan's memory. */
 	const uint8_t *at;
 	uint32_t left;
@@ -109,6 +112,29 @@ static void add_loss(struct journal_reader *reader, enum loss_cause cause, uint6
 	};
 }
 
+/* Known from before: who follows live asks at each wake-up, and a pass through the directory costs
+ * as much as reading what came. */
+static bool is_newest(const struct journal_reader *reader, uint64_t first_seq)
+{
+	return first_seq == reader->newest_first_seq &&
+	       journal_directory_is_as_at(reader->directory_fd, &reader->newest_stamp);
+}
+
+static int look_around(struct journal_reader *reader, uint64_t first_seq,
+		       struct journal_neighbours *near_r)
+{
+	struct journal_directory_stamp stamp;
+	int err;
+
+	journal_directory_stamp(reader->directory_fd, &stamp);
+	err = journal_directory_neighbours(reader->directory_fd, first_seq, near_r);
+	if (!err && near_r->above == 0) {
+		reader->newest_first_seq = first_seq;
+		reader->newest_stamp = stamp;
+	}
+	return err;
+}
+
 /* Opens the sound segment that follows first_seq (STEP_NONE: there is none). A file that is no
  * segment is stepped over only when a sound one stands behind it: it may be in the making. */
 static enum step open_above(struct journal_reader *reader, uint64_t first_seq, bool *is_oldest_r)
@@ -116,8 +142,10 @@ static enum step open_above(struct journal_reader *reader, uint64_t first_seq, b
 	struct journal_neighbours near;
 	int err;
 
+	if (is_newest(reader, first_seq))
+		return STEP_NONE;
 	for (unsigned int look = 0; look < MAX_LOOKS; look++) {
-		err = journal_directory_neighbours(reader->directory_fd, first_seq, &near);
+		err = look_around(reader, first_seq, &near);
 		if (err)
 			break;
 		if (near.above == 0)

@@ -1,12 +1,14 @@
 #include "pipeline/journal_reader.h"
 
 #include "journal_fixture.h"
+#include "pipeline/journal_directory.h"
 #include "pipeline/journal_format.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct journal_reader *open_reader(struct fixture *f, uint64_t after_seq)
@@ -56,6 +58,83 @@ static void test_follows(void **state)
 	}
 	journal_reader_close(&reader);
 	assert_null(reader);
+}
+
+static void set_changed(const char *path, struct timespec changed)
+{
+	const struct timespec times[2] = { changed, changed };
+
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void expect_next(struct fixture *f, struct journal_reader *reader, unsigned int n)
+{
+	struct read_result r = fixture_read_on(f, reader);
+
+	assert_int_equal(r.records, n);
+	assert_int_equal(r.losses.n, 0);
+}
+
+/* The directory has been left alone for long, so the reader relies on that it is; then it is not.
+ */
+static void test_follows_after_a_rest(void **state)
+{
+	struct fixture *f = *state;
+	struct journal_reader *reader = open_reader(f, 0);
+
+	f->record_bytes = 1000;
+	f->settings.segment_bytes = 128 * 1024;
+	fixture_open(f);
+	for (int i = 0; i < 10; i++) {
+		fixture_write(f, 20, 5);
+		set_changed(f->dir, (struct timespec){ 1000000000, 500 });
+		expect_next(f, reader, 20);
+		expect_next(f, reader, 0);
+		fixture_write(f, 200, 5);
+		expect_next(f, reader, 200);
+	}
+	journal_reader_close(&reader);
+}
+
+/* A segment that came in the same moment of a coarse clock as the change before it. */
+static void test_follows_within_a_tick(void **state)
+{
+	struct fixture *f = *state;
+	struct journal_reader *reader = open_reader(f, 0);
+	struct stat st;
+
+	f->record_bytes = 1000;
+	f->settings.segment_bytes = 128 * 1024;
+	fixture_open(f);
+	for (int i = 0; i < 10; i++) {
+		fixture_write(f, 20, 5);
+		expect_next(f, reader, 20);
+		assert_int_equal(stat(f->dir, &st), 0);
+		fixture_write(f, 200, 5);
+		set_changed(f->dir, st.st_mtim);
+		expect_next(f, reader, 200);
+	}
+	journal_reader_close(&reader);
+}
+
+static void test_directory_stamp(void **state)
+{
+	struct fixture *f = *state;
+	struct journal_directory_stamp stamp;
+	int fd = open(f->dir, O_RDONLY | O_DIRECTORY), file;
+
+	assert_true(fd >= 0);
+	journal_directory_stamp(fd, &stamp);
+	assert_false(journal_directory_is_as_at(fd, &stamp));
+	set_changed(f->dir, (struct timespec){ 1000000000, 500 });
+	journal_directory_stamp(fd, &stamp);
+	assert_true(journal_directory_is_as_at(fd, &stamp));
+	file = openat(fd, "name", O_WRONLY | O_CREAT | O_EXCL, 0600);
+	assert_true(file >= 0);
+	assert_false(journal_directory_is_as_at(fd, &stamp));
+	assert_int_equal(unlinkat(fd, "name", 0), 0);
+	close(file);
+	close(fd);
 }
 
 static void test_open_end(void **state)
@@ -309,6 +388,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 		TEST(test_no_directory),
 		TEST(test_follows),
+		TEST(test_follows_after_a_rest),
+		TEST(test_follows_within_a_tick),
+		TEST(test_directory_stamp),
 		TEST(test_open_end),
 		TEST(test_any_start),
 		TEST(test_start_beyond_the_end),
