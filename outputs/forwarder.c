@@ -9,6 +9,7 @@
 #include "outputs/privileges.h"
 #include "outputs/reach.h"
 #include "outputs/sandbox.h"
+#include "outputs/system_files.h"
 #include "outputs/state_directory.h"
 
 #include <errno.h>
@@ -40,6 +41,7 @@ struct forwarder {
 	struct metrics_server *metrics;
 	struct clock clock;
 	struct encode_settings encode;
+	struct system_files system_files;
 	char node_name[256], boot_id[37];
 	int lock_fd, statm_fd;
 	bool draining;
@@ -66,6 +68,7 @@ static int prepare(struct forwarder *fw, struct errmsg *em)
 	tzset(); /* reads its file while it can */
 	fill_encode(fw);
 	fw->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	system_files_note(&fw->system_files);
 	return privileges_drop(fw->set->settings, &fw->list, &fw->lock_fd, em);
 }
 
@@ -210,11 +213,25 @@ static void read_resident(struct forwarder *fw)
 			   strtoull(second, NULL, 10) * sysconf(_SC_PAGESIZE));
 }
 
+/* The sandbox keeps the new file from this process, and names are not found any more: the next one
+ * may read it. */
+static void look_after_system_files(struct forwarder *fw)
+{
+	const char *path = fw->draining ? NULL : system_files_find_new(&fw->system_files);
+
+	if (!path)
+		return;
+	log_info("forwarder: %s is another file now, which only a new process may read: ends",
+		 path);
+	start_drain(fw);
+}
+
 static void on_housekeeping(evutil_socket_t fd, short what, void *arg)
 {
 	struct forwarder *fw = arg;
 
 	read_resident(fw);
+	look_after_system_files(fw);
 	if (fw->metrics)
 		metrics_server_watch(fw->metrics);
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "outputs/sandbox.h"
 #include "outputs/state_directory.h"
+#include "outputs/system_files.h"
 #include "pipeline/metrics.h"
 
 #include <errno.h>
@@ -25,21 +26,22 @@ struct path_list {
 
 static void add_path(struct path_list *paths, const char *path, bool is_written)
 {
+	size_t i;
+
+	for (i = 0; i < paths->n; i++)
+		if (paths->v[i].is_written == is_written && strcmp(paths->v[i].path, path) == 0)
+			return;
 	if (paths->n == ARRAY_SIZE(paths->v))
 		paths->overflow = true;
 	else
 		paths->v[paths->n++] = (struct sandbox_path){ path, is_written };
 }
 
-/* An output's path: its directory, since files are rotated and made anew in it. */
-static void visit_path(void *ctx, const char *path, bool is_written)
+static void add_directory_of(struct path_list *paths, const char *path, bool is_written)
 {
-	struct path_list *paths = ctx;
 	const char *slash = strrchr(path, '/');
 	char *parent;
 
-	if (is_written && !paths->err)
-		paths->err = state_directory_make_parent(path, paths->user, paths->em);
 	if (!slash || paths->n == ARRAY_SIZE(paths->v)) {
 		paths->overflow |= slash != NULL;
 		return;
@@ -49,14 +51,19 @@ static void visit_path(void *ctx, const char *path, bool is_written)
 	add_path(paths, parent, is_written);
 }
 
-/* What a process needs to look up names, time zones and certificates. */
-static const char *const system_paths[] = {
-	"/etc/hosts",		"/etc/resolv.conf", "/etc/nsswitch.conf",
-	"/etc/gai.conf",	"/etc/services",    "/etc/host.conf",
-	"/etc/localtime",	"/etc/ssl",	    "/etc/pki",
-	"/usr/share/zoneinfo",	"/usr/lib/ssl",	    "/usr/share/ca-certificates",
-	"/run/systemd/resolve",
-};
+/* An output's path: its directory, since files are rotated and made anew in it; and the one in
+ * which what it links to is, since what renews certificates keeps them elsewhere. */
+static void visit_path(void *ctx, const char *path, bool is_written)
+{
+	struct path_list *paths = ctx;
+	char target[PATH_MAX];
+
+	if (is_written && !paths->err)
+		paths->err = state_directory_make_parent(path, paths->user, paths->em);
+	add_directory_of(paths, path, is_written);
+	if (!is_written && realpath(path, target))
+		add_directory_of(paths, target, false);
+}
 
 static int collect_paths(struct path_list *paths, const struct settings *settings,
 			 const struct outputs_list *outputs)
@@ -65,8 +72,8 @@ static int collect_paths(struct path_list *paths, const struct settings *setting
 
 	add_path(paths, settings->journal.directory, false);
 	add_path(paths, settings->forwarder.state_directory, true);
-	for (i = 0; i < ARRAY_SIZE(system_paths); i++)
-		add_path(paths, system_paths[i], false);
+	for (i = 0; system_files_paths[i]; i++)
+		add_path(paths, system_files_paths[i], false);
 	for (i = 0; i < outputs->n; i++)
 		if (outputs->v[i]->output_type->paths)
 			outputs->v[i]->output_type->paths(outputs->v[i], visit_path, paths);

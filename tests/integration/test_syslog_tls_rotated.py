@@ -14,17 +14,22 @@ HERE = "IP:127.0.0.1"
 
 
 class Files:
-    """What weir's configuration names; replaced by renaming, as tools that renew do."""
+    """What weir's configuration names: links to the newest of the files in another directory, as
+    certbot keeps them."""
 
     def __init__(self, bench):
-        self.directory = bench.path("tls")
+        self.directory, self.archive = bench.path("live"), bench.path("archive")
         self.directory.mkdir(mode=0o755)
+        self.archive.mkdir(mode=0o755)
+        self.count = 0
 
     def put(self, name, content):
-        fresh = self.directory / f"{name}.new"
+        self.count += 1
+        fresh, link = self.archive / f"{self.count}-{name}", self.directory / f"{name}.new"
         fresh.write_bytes(content)
         fresh.chmod(0o644)
-        fresh.rename(self.directory / name)
+        link.symlink_to(f"../archive/{fresh.name}")
+        link.rename(self.directory / name)
 
     def put_good(self, authority):
         certificate, key = authority.issue("client", "DNS:client.example")
