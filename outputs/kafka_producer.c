@@ -231,20 +231,25 @@ rd_kafka_topic_t *kafka_producer_topic(struct kafka_producer *p, struct str name
 
 rd_kafka_resp_err_t kafka_producer_put(struct kafka_producer *p, const struct kafka_record *record)
 {
-	rd_kafka_vu_t vus[5 + KAFKA_HEADERS] = {
-		{ .vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = record->topic },
-		{ .vtype = RD_KAFKA_VTYPE_VALUE,
-		  .u.mem = { (void *)record->value.p, record->value.n } },
-		{ .vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = record->time_ms },
-		{ .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)record->opaque },
-	};
+	rd_kafka_vu_t vus[5 + KAFKA_HEADERS]; /* large ones: what is not used stays as it is */
 	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
 	rd_kafka_error_t *error;
 	size_t n = 4;
 
-	if (record->key.n)
-		vus[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_KEY,
-					    .u.mem = { (void *)record->key.p, record->key.n } };
+	vus[0].vtype = RD_KAFKA_VTYPE_RKT;
+	vus[0].u.rkt = record->topic;
+	vus[1].vtype = RD_KAFKA_VTYPE_VALUE;
+	vus[1].u.mem.ptr = (void *)record->value.p;
+	vus[1].u.mem.size = record->value.n;
+	vus[2].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
+	vus[2].u.i64 = record->time_ms;
+	vus[3].vtype = RD_KAFKA_VTYPE_OPAQUE;
+	vus[3].u.ptr = (void *)(uintptr_t)record->opaque;
+	if (record->key.n) {
+		vus[n].vtype = RD_KAFKA_VTYPE_KEY;
+		vus[n].u.mem.ptr = (void *)record->key.p;
+		vus[n++].u.mem.size = record->key.n;
+	}
 	memcpy(&vus[n], record->headers, record->header_count * sizeof(*vus));
 	n += record->header_count;
 	error = rd_kafka_produceva(p->rk, vus, n);

@@ -166,20 +166,34 @@ struct str kafka_template_prefix(const struct kafka_template *template)
 	return str_of(template->parts[0].text);
 }
 
+/* As memmem(3), which makes a table of the needle first: too much for what lies near. */
+static const char *find_near(struct str text, struct str needle)
+{
+	const char *p = text.p, *end = text.p + text.n;
+
+	while ((size_t)(end - p) >= needle.n) {
+		p = memchr(p, needle.p[0], end - p - needle.n + 1);
+		if (!p || memcmp(p, needle.p, needle.n) == 0)
+			return p;
+		p++;
+	}
+	return NULL;
+}
+
 /* The envelope's order is fixed and a quote inside of a string is escaped, so these bytes stand
  * nowhere before the member itself. It is near the end: the body before it is most of the event. */
 static struct str find_node(struct str event)
 {
-	static const char member[] = "},\"node_name\":\"";
+	const struct str member = STR("},\"node_name\":\"");
 	size_t tail = event.n < TAIL_BYTES ? event.n : TAIL_BYTES;
 	const char *end = event.p + event.n, *p, *value;
 
-	p = memmem(end - tail, tail, member, sizeof(member) - 1);
+	p = find_near((struct str){ end - tail, tail }, member);
 	if (!p)
-		p = memmem(event.p, event.n, member, sizeof(member) - 1);
+		p = memmem(event.p, event.n, member.p, member.n);
 	if (!p)
 		return STR("");
-	value = p + sizeof(member) - 1;
+	value = p + member.n;
 	p = memchr(value, '"', end - value);
 	return p ? (struct str){ value, p - value } : STR("");
 }
