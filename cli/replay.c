@@ -123,8 +123,10 @@ static enum exit_code replay_to(const struct verb *verb, const struct replay_opt
 	if (!event_printer_open(&printer, verb, o->format, "json", NULL))
 		return EXIT_USAGE;
 	to = open_output(verb, o->file);
-	if (!to)
+	if (!to) {
+		event_printer_close(&printer);
 		return EXIT_FAILED;
+	}
 	printer.to = to;
 	code = replay(o, directory, &printer);
 	event_printer_close(&printer);
