@@ -441,7 +441,8 @@ static int check_limits(const struct config_node *cfg, const struct http_setting
 			struct errmsg *em)
 {
 	const struct http_profile *profile = http_settings_profile(set);
-	const struct config_node *node = config_node_get(cfg, "batch");
+	const struct config_node *batch = config_node_get(cfg, "batch");
+	const struct config_node *node = batch ? batch : cfg; /* the default may be too much */
 	const struct format *format = set->common.format;
 
 	if (profile->max_batch_events && set->common.batch.max_events > profile->max_batch_events)

@@ -187,12 +187,12 @@ static uint16_t usual_port(const struct syslog_settings *settings)
 int syslog_endpoint(const struct syslog_settings *settings, struct endpoint *endpoint_r,
 		    struct errmsg *em)
 {
-	int err = endpoint_parse(settings->address, usual_port(settings), endpoint_r, em);
-
-	if (err || endpoint_is_unix(endpoint_r) == is_unix(settings))
-		return err;
-	errmsg_set(em, "transport %s needs %s", transport_choices[settings->transport],
-		   is_unix(settings) ? "the path of a socket" : "HOST:PORT");
+	if ((settings->address[0] == '/') == is_unix(settings))
+		return endpoint_parse(settings->address, usual_port(settings), endpoint_r, em);
+	errmsg_set(em, "transport %s needs %s, not \"%.200s\"",
+		   transport_choices[settings->transport],
+		   is_unix(settings) ? "the absolute path of a socket" : "HOST:PORT",
+		   settings->address);
 	return -EINVAL;
 }
 
@@ -225,12 +225,24 @@ static int apply_priority(const char *text, unsigned char pri[EVENT_KINDS], stru
 	bool is_all = str_equal(name, STR("*"));
 	int facility, severity, i;
 
-	if (!equals || (!is_all && kind == KIND_NONE) ||
-	    !parse_priority(equals + 1, &facility, &severity)) {
+	if (!equals) {
 		errmsg_set(em,
 			   "priorities: \"%.100s\" is not KIND=FACILITY.SEVERITY (as in "
 			   "process_exec=local0.notice; * is every kind)",
 			   text);
+		return -EINVAL;
+	}
+	if (!is_all && kind == KIND_NONE) {
+		errmsg_set(em, "priorities: \"%.*s\" is no kind of event; * is every kind",
+			   (int)(name.n < 100 ? name.n : 100), name.p);
+		return -EINVAL;
+	}
+	if (!parse_priority(equals + 1, &facility, &severity)) {
+		errmsg_set(
+			em,
+			"priorities: \"%.100s\" is no priority: write FACILITY.SEVERITY or either "
+			"alone, as in local0.notice, authpriv, alert",
+			equals + 1);
 		return -EINVAL;
 	}
 	for (i = 0; i < EVENT_KINDS; i++) {

@@ -1,7 +1,9 @@
 #include "outputs/tls_settings.h"
 
 #include <errno.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/ssl.h>
 
 const char *const tls_version_choices[] = { "1.2", "1.3", NULL };
 
@@ -70,6 +72,16 @@ static int check_pins(const struct config_node *tls, const struct tls_settings *
 	return 0;
 }
 
+static bool are_ciphers(const char *list)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	bool ok = ctx && SSL_CTX_set_cipher_list(ctx, list) == 1;
+
+	SSL_CTX_free(ctx);
+	ERR_clear_error();
+	return ok;
+}
+
 int tls_settings_check(const struct config_node *tls, const struct tls_settings *settings,
 		       struct errmsg *em)
 {
@@ -91,6 +103,10 @@ int tls_settings_check(const struct config_node *tls, const struct tls_settings 
 	if (!settings->verify && settings->crl_file[0])
 		return config_error(config_node_get(tls, "crl_file"), em,
 				    "tls.crl_file has no effect with tls.verify: false");
+	if (settings->ciphers[0] && !are_ciphers(settings->ciphers))
+		return config_error(config_node_get(tls, "ciphers"), em,
+				    "tls.ciphers: \"%.200s\" names no cipher that OpenSSL knows",
+				    settings->ciphers);
 	return check_pins(tls, settings, em);
 }
 

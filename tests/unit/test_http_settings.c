@@ -69,6 +69,7 @@ static void test_what_is_wrong_is_refused(void **state)
 	assert_refused("{profile: elasticsearch, format: compact}", "JSON format");
 	assert_refused("{profile: loki, loki: {labels: ['1a=b']}}", "NAME=VALUE");
 	assert_refused("{profile: datadog, token: t, batch: {max_events: 2000}}", "1000");
+	assert_refused("{profile: azure, token: t}", ":1:1: profile azure takes at most");
 	assert_refused("{profile: azure, token: t, batch: {max_bytes: 500KB}}", "azure.rule");
 	assert_refused("generic: {signature_header: X-S}", "go together");
 	assert_refused("concurrency: 33", "32");

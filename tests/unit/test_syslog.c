@@ -737,7 +737,8 @@ static void wrong_settings(void **state)
 {
 	refuses("address: 'a b'", "address:");
 	refuses("address: /dev/log", "transport tcp needs HOST:PORT");
-	refuses("address: h, transport: unix", "transport unix needs the path");
+	refuses("address: h, transport: unix", "transport unix needs the absolute path");
+	refuses("address: dev/log, transport: unix_datagram", "not \"dev/log\"");
 	refuses("address: h, transport: udp, framing: lf", "framing has no meaning");
 	refuses("address: h, tls: {verify: false}", "tls needs transport tls");
 	refuses("address: h, app_name: 'a b'", "app_name");
@@ -748,9 +749,11 @@ static void wrong_settings(void **state)
 	refuses("address: h, sd_id: 'weir'", "sd_id");
 	refuses("address: h, sd_id: 'weir@1\"]'", "sd_id");
 	refuses("address: h, priorities: [process_exec]", "priorities");
-	refuses("address: h, priorities: [process_exec=local9.info]", "priorities");
-	refuses("address: h, priorities: [exec=info]", "priorities");
+	refuses("address: h, priorities: [process_exec=local9.info]",
+		"\"local9.info\" is no priority");
+	refuses("address: h, priorities: [exec=info]", "\"exec\" is no kind of event");
 	refuses("address: h, transport: tls, tls: {pins: [x]}", "tls.pins");
+	refuses("address: h, transport: tls, tls: {ciphers: NONE-SUCH}", "names no cipher");
 	refuses("address: h, transport: tls, tls: {key: /k}", "tls.key needs tls.certificate");
 	refuses("address: h, transport: tls, tls: {ca_file: ca.pem}", "absolute path");
 	refuses("address: h, proxy: h", "proxy");
