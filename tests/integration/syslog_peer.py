@@ -28,7 +28,8 @@ class Message:
 def received(path):
     """The messages in whole lines."""
     text = path.read_bytes().decode() if path.exists() else ""
-    return [Message(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+    whole = text[:text.rfind("\n") + 1]
+    return [Message(line) for line in whole.split("\n")[:-1]]  # an event may hold U+2028
 
 
 def output(name, **settings):
