@@ -145,7 +145,7 @@ def act_often(weir, count=50):
 
 def dead_letters(weir, name="http"):
     return [json.loads(line) for path in sorted(weir.state.rglob(f"*{name}*dead*"))
-            for line in path.read_text().splitlines()]
+            for line in path.read_text().split("\n")[:-1]]
 
 
 def wait_acked(weir, seq, name="http", timeout=60):

@@ -153,7 +153,7 @@ class Kafka:
         self.run("create", topic, partitions, copies, *config)
 
     def read(self, topic):
-        return [json.loads(line) for line in self.run("read", topic).splitlines()]
+        return [json.loads(line) for line in self.run("read", topic).split("\n")[:-1]]
 
 
 def output(kafka, **settings):

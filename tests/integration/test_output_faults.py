@@ -81,7 +81,7 @@ def check_picky(weir, seq):
     taken = check_once_each(events, "picky")
     letters = [json.loads(line) for path in sorted(weir.state.rglob("*picky*"))
                if path.is_file() and "dead" in str(path.relative_to(weir.state))
-               for line in path.read_text().splitlines()]
+               for line in path.read_bytes().splitlines()]
     check(0 < told <= int(weir.output_status("picky")["rejected"]), f"told in band: {told}")
     check(int(status["rejected"]) > 0, "refused for good")
     wanted = {e.seq for e in weir.session() if e.seq <= seq}
