@@ -7,20 +7,22 @@
 
 /* Memory of these is used again for each batch, and grows to what the largest needed. */
 struct fluentd_groups {
-	const struct fluentd_tag *tag;
+	const struct template *tag;
+	struct str output;
 	uint32_t *chunk_of; /* of each event */
 	uint32_t *table;    /* by the tag's hash: number of a chunk, plus 1; 0: free */
 	size_t events, table_size;
 	uint64_t seed; /* tags hold what an attacker may choose */
 };
 
-struct fluentd_groups *fluentd_groups_create(const struct fluentd_tag *tag)
+struct fluentd_groups *fluentd_groups_create(const struct template *tag, struct str output)
 {
 	struct fluentd_groups *groups = calloc(1, sizeof(*groups));
 
 	if (!groups)
 		return NULL;
 	groups->tag = tag;
+	groups->output = output;
 	if (getrandom(&groups->seed, sizeof(groups->seed), 0) != sizeof(groups->seed))
 		fluentd_groups_free(&groups);
 	return groups;
@@ -119,6 +121,7 @@ static void put_in_order(const struct fluentd_groups *g, struct fluentd_request 
 
 bool fluentd_groups_make(struct fluentd_groups *g, struct fluentd_request *r)
 {
+	struct template_source source = { .batch = r->batch, .output = g->output };
 	size_t i, n = batch_count(r->batch);
 
 	if (!make_room(g, n))
@@ -126,7 +129,8 @@ bool fluentd_groups_make(struct fluentd_groups *g, struct fluentd_request *r)
 	for (i = 0; i < n; i++) {
 		size_t offset = r->tags.len;
 
-		fluentd_tag_write(g->tag, r->batch, i, &r->tags);
+		source.i = i;
+		template_write(g->tag, &source, &r->tags);
 		if (!buf_ok(&r->tags) || !find_or_add(g, r, offset, &g->chunk_of[i]))
 			return false;
 		r->chunks[g->chunk_of[i]].count++;

@@ -4,14 +4,16 @@
 
 #include "outputs/fluentd_request.h"
 
-/* Most that the tags of n events can take; a template has at most 255 characters and 16 fields. */
-#define FLUENTD_TAG_MAX_BYTES (255 + 16 * 128)
+/* Most that the tags of n events can take; a template has at most 255 characters, a
+ * value 128. */
+#define FLUENTD_TAG_MAX_BYTES (255 + TEMPLATE_MAX_PARTS * 128)
 #define FLUENTD_TAGS_BYTES(n) ((n)*FLUENTD_TAG_MAX_BYTES + FLUENTD_TAG_MAX_BYTES)
 
 struct fluentd_groups;
 
 /* tag is borrowed. NULL: no memory. */
-WARN_UNUSED struct fluentd_groups *fluentd_groups_create(const struct fluentd_tag *tag);
+WARN_UNUSED struct fluentd_groups *fluentd_groups_create(const struct template *tag,
+							 struct str output);
 void fluentd_groups_free(struct fluentd_groups **groups);
 /* Fills tags, chunks and order of the request. False: no memory. */
 WARN_UNUSED bool fluentd_groups_make(struct fluentd_groups *groups,

@@ -25,7 +25,7 @@
 
 struct fluentd_maker {
 	const struct fluentd_settings *settings;
-	struct fluentd_tag *tag;
+	struct template *tag;
 	struct fluentd_groups *groups; /* NULL: one tag for all */
 	EVP_MD_CTX *digest;
 	z_stream gzip;
@@ -91,12 +91,13 @@ size_t fluentd_room(const struct output_settings *settings)
 
 static int prepare(struct fluentd_maker *maker, struct errmsg *em)
 {
-	int err = fluentd_tag_parse(maker->settings->tag, &maker->tag, em);
+	int err = template_compile(maker->settings->tag, &fluentd_tag_rules, &maker->tag, em);
 
 	if (err)
 		return err;
-	if (!fluentd_tag_is_constant(maker->tag)) {
-		maker->groups = fluentd_groups_create(maker->tag);
+	if (template_fields(maker->tag) != 0) {
+		maker->groups =
+			fluentd_groups_create(maker->tag, str_of(maker->settings->common.name));
 		if (!maker->groups)
 			return -ENOMEM;
 	}
@@ -136,7 +137,7 @@ void fluentd_maker_free(struct fluentd_maker **maker)
 	*maker = NULL;
 	if (!m)
 		return;
-	fluentd_tag_free(&m->tag);
+	template_free(&m->tag);
 	fluentd_groups_free(&m->groups);
 	EVP_MD_CTX_free(m->digest);
 	if (m->has_gzip)
@@ -320,13 +321,14 @@ static bool add_chunk(struct fluentd_maker *maker, struct fluentd_request *r,
 
 static bool one_chunk(const struct fluentd_maker *maker, struct fluentd_request *r)
 {
+	struct template_source source = { .batch = r->batch };
 	size_t i, n = batch_count(r->batch);
 
 	r->chunks = calloc(1, sizeof(*r->chunks));
 	if (!r->chunks)
 		return false;
 	r->chunk_count = 1;
-	fluentd_tag_write(maker->tag, r->batch, 0, &r->tags);
+	template_write(maker->tag, &source, &r->tags);
 	r->chunks[0].tag_bytes = r->tags.len;
 	r->chunks[0].count = n;
 	for (i = 0; i < n; i++)

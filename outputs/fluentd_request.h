@@ -14,7 +14,6 @@
 #include "base/compiler.h"
 #include "outputs/batch.h"
 #include "outputs/fluentd_settings.h"
-#include "outputs/fluentd_tag.h"
 
 #include <sys/queue.h>
 #include <sys/uio.h>

@@ -1,9 +1,9 @@
 #include "outputs/fluentd_settings.h"
 
-#include "outputs/fluentd_tag.h"
-
 #include <errno.h>
 #include <stdlib.h>
+
+#define TAG_BYTES 255
 
 #define DEFAULT_PORT   24224
 #define DEFAULT_WEIGHT 60
@@ -38,8 +38,8 @@ const struct config_item fluentd_items[] = {
 	  .type = CONFIG_STRING,
 	  .offset = AT(tag),
 	  .value = "weir",
-	  .help = "Tag of the events: text with {kind}, {node}, {boot} or the path of a member of "
-		  "the event's body ({process.pod.namespace}) in it. What such a value has besides "
+	  .help = "Tag of the events: text with {kind}, {node}, {boot}, {output}, {date} (2026_11_30) or "
+		  "the path of a member of the event's body ({process.pod.namespace}) in it. What such a value has besides "
 		  "letters, digits, _ and - becomes _, so none can add a part to the tag; a missing "
 		  "one is \"none\"." },
 	{ .name = "message_key",
@@ -254,15 +254,25 @@ static int check_combinations(const struct config_node *cfg, const struct fluent
 	return 0;
 }
 
+/* Routing follows the parts of the tag between its dots, so no value can hold one or be empty. */
+const struct template_rules fluentd_tag_rules = {
+	.what = "tag",
+	.fields = TEMPLATE_ALL,
+	.is_name = true,
+	.allowed = TEMPLATE_LETTERS "_-",
+	.replacement = '_',
+	.max_bytes = 128,
+	.absent = "none",
+};
+
 static int check_tag(const struct config_node *cfg, const struct fluentd_settings *set,
 		     struct errmsg *em)
 {
-	struct fluentd_tag *tag;
-	struct errmsg why;
-	int err = fluentd_tag_parse(set->tag, &tag, &why);
+	const struct config_node *node = config_node_get(cfg, "tag");
 
-	fluentd_tag_free(&tag);
-	return err ? config_error(config_node_get(cfg, "tag"), em, "tag: %s", why.text) : 0;
+	if (!*set->tag || strlen(set->tag) > TAG_BYTES)
+		return config_error(node, em, "a tag has 1 to %d characters", TAG_BYTES);
+	return template_check(node, set->tag, &fluentd_tag_rules, em);
 }
 
 int fluentd_settings_check(const struct config_node *cfg, const struct output_settings *common,

@@ -5,6 +5,7 @@
 #include "outputs/endpoint.h"
 #include "outputs/output_settings.h"
 #include "outputs/stream_settings.h"
+#include "outputs/template.h"
 #include "outputs/tls_settings.h"
 
 #define FLUENTD_MAX_SERVERS 16
@@ -38,6 +39,7 @@ struct fluentd_server_settings {
 };
 
 extern const struct config_item fluentd_items[];
+extern const struct template_rules fluentd_tag_rules;
 
 int fluentd_settings_check(const struct config_node *cfg, const struct output_settings *common,
 			   struct errmsg *em);

@@ -44,6 +44,7 @@ struct http_output {
 	const struct http_profile *profile;
 	struct clock clock;
 	struct http_context context;
+	struct http_templates *templates;
 	struct http_client *client;
 	struct http_compressor *compressor; /* NULL: none */
 	struct http_confirm *confirm;	    /* NULL: answers are final */
@@ -299,6 +300,7 @@ static int fill_context(struct http_output *out)
 		return -EIO;
 	out->context = (struct http_context){
 		.set = set,
+		.templates = out->templates,
 		.node = str_of(out->node),
 		.channel = out->channel,
 		.is_json = strstr(set->common.format->content_type, "json"),
@@ -341,9 +343,11 @@ static void init_slots(struct http_output *out)
 
 static int open_parts(struct http_output *out, struct event_base *base, struct errmsg *em)
 {
-	int err = fill_context(out);
+	int err = http_templates_create(out->set, &out->templates, em);
 
 	init_slots(out);
+	if (!err)
+		err = fill_context(out);
 	if (!err)
 		err = http_client_create(out->set, base, &out->client, em);
 	if (!err)
@@ -369,6 +373,7 @@ static void http_close(struct output **output)
 	}
 	http_client_free(&out->client);
 	http_compressor_free(&out->compressor);
+	http_templates_free(&out->templates);
 	free(out);
 }
 

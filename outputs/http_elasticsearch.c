@@ -4,7 +4,6 @@
 #include "base/json_write.h"
 #include "outputs/http_profile.h"
 #include "outputs/json_scan.h"
-#include "pipeline/event.h"
 
 /* What the answer is wanted to tell: without it each item is repeated with its index and shards. */
 #define FILTER \
@@ -15,7 +14,6 @@ static int elasticsearch_check(const struct config_node *cfg, const struct http_
 {
 	const struct config_node *node = config_node_get(cfg, "elasticsearch");
 	const char *index = set->elasticsearch.index;
-	struct errmsg why;
 
 	if (strpbrk(index, " \"\\/*?<>|,#:") || (*index && strchr("-_+.", *index)))
 		return config_error(config_node_get(node, "index"), em,
@@ -23,26 +21,26 @@ static int elasticsearch_check(const struct config_node *cfg, const struct http_
 				    "of \"\\/*?<>|,#: and not beginning with - _ + .",
 				    index);
 	for (; *index; index++)
-		if (*index >= 'A' && *index <= 'Z')
+		if (*index > 0 && *index < ' ')
+			return config_error(config_node_get(node, "index"), em,
+					    "the name of an index has no control characters");
+		else if (*index >= 'A' && *index <= 'Z')
 			return config_error(config_node_get(node, "index"), em,
 					    "the name of an index has no capital letters");
-	if (http_template_check(set->elasticsearch.index, true, &why) != 0)
-		return config_error(config_node_get(node, "index"), em, "%s", why.text);
 	return 0;
 }
 
-static struct http_template_values values_of(const struct http_context *ctx, struct batch *batch,
-					     size_t i)
+static void put_index(const struct http_context *ctx, const struct batch *batch, size_t i,
+		      struct buf *out)
 {
-	const struct batch_event *event = batch_event_at(batch, i);
+	const struct template_source source = http_template_source(ctx, batch, i);
 
-	return (struct http_template_values){
-		.node = ctx->node,
-		.output = str_of(ctx->set->common.name),
-		.boot = batch_boot_id(batch),
-		.kind = str_of(event_kind_name(event->kind)),
-		.time_wall_ns = event->time_wall_ns,
-	};
+	template_write(ctx->templates->index, &source, out);
+}
+
+static bool is_of_event(const struct template *index)
+{
+	return template_fields(index) & TEMPLATE_OF_EVENT;
 }
 
 /* An index that is the same for all stands in the path, else with each event. Without one the URL
@@ -50,15 +48,9 @@ static struct http_template_values values_of(const struct http_context *ctx, str
 static void elasticsearch_path(const struct http_context *ctx, const struct batch *batch,
 			       struct buf *path)
 {
-	const struct http_template_values values = { .node = ctx->node,
-						     .output = str_of(ctx->set->common.name),
-						     .boot = batch_boot_id(batch) };
-
-	if (*ctx->set->elasticsearch.index &&
-	    !http_template_is_of_event(ctx->set->elasticsearch.index)) {
+	if (*ctx->set->elasticsearch.index && !is_of_event(ctx->templates->index)) {
 		buf_putc(path, '/');
-		http_template_write(ctx->set->elasticsearch.index, &values, HTTP_TEMPLATE_URL,
-				    path);
+		put_index(ctx, batch, 0, path);
 	}
 	buf_lit(path, "/_bulk");
 }
@@ -77,11 +69,8 @@ static void put_action(const struct http_context *ctx, struct batch *batch, size
 	batch_write_id(batch, i, out);
 	buf_putc(out, '"');
 	if (with_index) {
-		struct http_template_values values = values_of(ctx, batch, i);
-
 		buf_lit(out, ",\"_index\":\"");
-		http_template_write(ctx->set->elasticsearch.index, &values, HTTP_TEMPLATE_JSON,
-				    out);
+		put_index(ctx, batch, i, out);
 		buf_putc(out, '"');
 	}
 	buf_lit(out, "}}\n");
@@ -110,7 +99,7 @@ static void put_source(const struct http_context *ctx, struct batch *batch, size
 static void elasticsearch_frame(const struct http_context *ctx, struct batch *batch,
 				struct http_body *body)
 {
-	bool with_index = http_template_is_of_event(ctx->set->elasticsearch.index);
+	bool with_index = is_of_event(ctx->templates->index);
 	size_t i;
 
 	for (i = 0; i < batch_count(batch); i++) {

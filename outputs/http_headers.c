@@ -10,28 +10,15 @@
 /* A line with a token in it. */
 #define LINE_BYTES (80u * 1024)
 
-static struct http_template_values values_of(const struct http_context *ctx,
-					     const struct batch *batch)
-{
-	struct http_template_values values = { .node = ctx->node,
-					       .output = str_of(ctx->set->common.name) };
-
-	if (batch) {
-		values.boot = batch_boot_id(batch);
-		values.time_wall_ns = batch_event_at((struct batch *)batch, 0)->time_wall_ns;
-	}
-	return values;
-}
-
 /* PATH goes in front of the URL's own query, QUERY behind it. */
-static bool put_url(const struct http_context *ctx, const struct http_template_values *values,
+static bool put_url(const struct http_context *ctx, const struct template_source *source,
 		    struct str path, struct str query, struct buf *out)
 {
 	char text[4096];
 	struct buf url = buf_fixed(text, sizeof(text) - 1);
 	size_t n;
 
-	http_template_write(ctx->set->url, values, HTTP_TEMPLATE_URL, &url);
+	template_write(ctx->templates->url, source, &url);
 	text[url.len] = '\0';
 	n = strcspn(text, "?");
 	while (path.n && n && text[n - 1] == '/')
@@ -51,7 +38,7 @@ static bool put_url(const struct http_context *ctx, const struct http_template_v
 bool http_url_write(const struct http_context *ctx, const struct batch *batch, struct buf *out)
 {
 	const struct http_profile *profile = http_settings_profile(ctx->set);
-	struct http_template_values values = values_of(ctx, batch);
+	struct template_source source = http_template_source(ctx, batch, 0);
 	char path_text[2048], query_text[1024];
 	struct buf path = buf_fixed(path_text, sizeof(path_text));
 	struct buf query = buf_fixed(query_text, sizeof(query_text));
@@ -61,17 +48,17 @@ bool http_url_write(const struct http_context *ctx, const struct batch *batch, s
 	if (profile->query)
 		profile->query(ctx, &query);
 	return buf_ok(&path) && buf_ok(&query) &&
-	       put_url(ctx, &values, buf_str(&path), buf_str(&query), out);
+	       put_url(ctx, &source, buf_str(&path), buf_str(&query), out);
 }
 
 bool http_confirmation_url_write(const struct http_context *ctx, struct buf *out)
 {
-	struct http_template_values values = values_of(ctx, NULL);
+	struct template_source source = http_template_source(ctx, NULL, 0);
 	char text[1024];
 	struct buf path = buf_fixed(text, sizeof(text));
 
 	http_settings_profile(ctx->set)->confirmation->path(ctx, &path);
-	return buf_ok(&path) && put_url(ctx, &values, buf_str(&path), STR(""), out);
+	return buf_ok(&path) && put_url(ctx, &source, buf_str(&path), STR(""), out);
 }
 
 /* Terminates the line and adds it; the line is empty again. */
@@ -152,11 +139,11 @@ static void put_signature(const struct http_settings *set, const struct http_bod
 static void add_configured(const struct http_context *ctx, const struct batch *batch,
 			   struct curl_slist **list, struct buf *line)
 {
-	struct http_template_values values = values_of(ctx, batch);
+	struct template_source source = http_template_source(ctx, batch, 0);
 	size_t i;
 
-	for (i = 0; *list && i < ctx->set->headers.n; i++) {
-		http_template_write(ctx->set->headers.v[i], &values, HTTP_TEMPLATE_HEADER, line);
+	for (i = 0; *list && i < ctx->templates->header_count; i++) {
+		template_write(ctx->templates->headers[i], &source, line);
 		add_line(list, line);
 	}
 }

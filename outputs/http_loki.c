@@ -27,15 +27,11 @@ static int loki_check(const struct config_node *cfg, const struct http_settings 
 				    set->loki.labels.n, LOKI_LABELS);
 	for (i = 0; i < set->loki.labels.n; i++) {
 		const char *label = set->loki.labels.v[i];
-		struct errmsg why;
-		size_t n = name_length(label);
 
-		if (n == 0)
+		if (name_length(label) == 0)
 			return config_error(config_node_at(node, i), em,
 					    "a label is written NAME=VALUE, its name of letters, "
 					    "digits and '_'");
-		if (http_template_check(label + n + 1, false, &why) != 0)
-			return config_error(config_node_at(node, i), em, "%s", why.text);
 	}
 	return 0;
 }
@@ -51,30 +47,20 @@ static void loki_headers(const struct http_context *ctx, struct buf *lines)
 		buf_printf(lines, "X-Scope-OrgID: %s\n", ctx->set->loki.tenant);
 }
 
-static void put_label(struct buf *out, const struct http_context *ctx, const char *label,
-		      const struct http_template_values *values)
-{
-	size_t n = name_length(label);
-
-	json_key_str(out, (struct str){ label, n });
-	buf_putc(out, '"');
-	http_template_write(label + n + 1, values, HTTP_TEMPLATE_JSON, out);
-	buf_putc(out, '"');
-}
-
 static void put_labels(struct buf *out, const struct http_context *ctx, struct batch *batch)
 {
-	struct http_template_values values = {
-		.node = ctx->node,
-		.output = str_of(ctx->set->common.name),
-		.boot = batch_boot_id(batch),
-		.time_wall_ns = batch_event_at(batch, 0)->time_wall_ns,
-	};
+	const struct template_source source = http_template_source(ctx, batch, 0);
 	size_t i;
 
-	for (i = 0; i < ctx->set->loki.labels.n; i++)
-		put_label(out, ctx, ctx->set->loki.labels.v[i], &values);
-	if (ctx->set->loki.labels.n == 0) {
+	for (i = 0; i < ctx->templates->label_count; i++) {
+		const char *label = ctx->set->loki.labels.v[i];
+
+		json_key_str(out, (struct str){ label, name_length(label) });
+		buf_putc(out, '"');
+		template_write(ctx->templates->labels[i], &source, out);
+		buf_putc(out, '"');
+	}
+	if (ctx->templates->label_count == 0) {
 		json_field_string(out, "job", STR("weir"));
 		json_field_string(out, "host", ctx->node);
 	}

@@ -10,11 +10,12 @@
 #include "outputs/http_answer.h"
 #include "outputs/http_body.h"
 #include "outputs/http_settings.h"
-#include "outputs/http_template.h"
+#include "outputs/http_templates.h"
 
 /* What a profile knows when it writes. */
 struct http_context {
 	const struct http_settings *set;
+	const struct http_templates *templates;
 	struct str node;
 	const char *channel; /* a GUID of this output's, drawn when it was opened */
 	bool is_json;	     /* what the format writes is a JSON value */
@@ -63,6 +64,10 @@ struct http_profile {
 /* All there are, ended by NULL. */
 extern const struct http_profile *const http_profiles[];
 const struct http_profile *http_profile_by_name(const char *name);
+
+/* What fields are taken from; batch NULL: a request without events. */
+struct template_source http_template_source(const struct http_context *ctx,
+					    const struct batch *batch, size_t i);
 
 /* For those whose only word is the status: any 2xx is SENT. */
 enum output_verdict http_judge_status(const struct http_context *ctx,

@@ -17,3 +17,12 @@ const struct http_profile *http_profile_by_name(const char *name)
 			return *profile;
 	return NULL;
 }
+
+struct template_source http_template_source(const struct http_context *ctx,
+					    const struct batch *batch, size_t i)
+{
+	return (struct template_source){ .batch = (struct batch *)batch,
+					 .i = i,
+					 .node = ctx->node,
+					 .output = str_of(ctx->set->common.name) };
+}

@@ -96,8 +96,9 @@ static const struct config_item elasticsearch_items[] = {
 	  .type = CONFIG_STRING,
 	  .offset = AT(elasticsearch.index),
 	  .value = "logs-weir-default",
-	  .help = "Index or data stream; may name {kind}, {date} (2026.11.30), {node}. Empty: "
-		  "none is named, for receivers that have none or a URL that names it." },
+	  .help = "Index or data stream; may name {kind}, {date} (2026.11.30), {node}, {output}, "
+		  "{boot}, in whose values capital letters become small ones and what an index "
+		  "can't hold becomes _. Empty: none is named, for receivers that have none or a URL that names it." },
 	{ .name = "timestamp_field",
 	  .type = CONFIG_STRING,
 	  .offset = AT(elasticsearch.timestamp_field),
@@ -116,8 +117,8 @@ static const struct config_item loki_items[] = {
 	  .type = CONFIG_LIST,
 	  .offset = AT(loki.labels),
 	  .optional = true,
-	  .help = "Labels of the stream, each as NAME=VALUE; a value may name {node}, {output}. "
-		  "Not given: job=weir and host={node}. Few: each combination is a stream. Kind "
+	  .help = "Labels of the stream, each as NAME=VALUE; a value may name {node}, {output}, "
+		  "{boot}, {date}. Not given: job=weir and host={node}. Few: each combination is a stream. Kind "
 		  "and id of each event are structured metadata." },
 	{ .name = "tenant",
 	  .type = CONFIG_STRING,
@@ -362,17 +363,14 @@ static int check_url(const struct config_node *cfg, const char *key, const char 
 }
 
 /* A template in the host would have to be known at start, for the certificate. */
-static int check_url_template(const struct config_node *cfg, const struct http_settings *set,
-			      struct errmsg *em)
+static int check_url_host(const struct config_node *cfg, const struct http_settings *set,
+			  struct errmsg *em)
 {
 	const struct config_node *node = config_node_get(cfg, "url");
 	struct str peer = http_settings_peer(set);
-	struct errmsg why;
 
 	if (memchr(peer.p, '{', peer.n))
 		return config_error(node, em, "url is wrong: the host can't be a template");
-	if (http_template_check(set->url, false, &why) != 0)
-		return config_error(node, em, "url is wrong: %s", why.text);
 	return 0;
 }
 
@@ -383,15 +381,12 @@ static int check_header(const struct config_node *node, const char *line, struct
 					    "host",	      "expect",
 					    "connection" };
 	size_t n = strspn(line, HEADER_NAME), i;
-	struct errmsg why;
 
 	if (n == 0 || line[n] != ':' || strpbrk(line, "\r\n"))
 		return config_error(node, em, "a header is written `Name: value`, on one line");
 	for (i = 0; i < ARRAY_SIZE(ours); i++)
 		if (strlen(ours[i]) == n && strncasecmp(line, ours[i], n) == 0)
 			return config_error(node, em, "%s is set by weir itself", ours[i]);
-	if (http_template_check(line, false, &why) != 0)
-		return config_error(node, em, "%s", why.text);
 	return 0;
 }
 
@@ -499,9 +494,11 @@ int http_settings_check(const struct config_node *cfg, const struct output_setti
 	if (!err)
 		err = check_url(cfg, "url", set->url, em);
 	if (!err)
-		err = check_url_template(cfg, set, em);
+		err = check_url_host(cfg, set, em);
 	if (!err)
 		err = check_headers(cfg, set, em);
+	if (!err)
+		err = http_templates_check(cfg, set, em);
 	if (!err)
 		err = check_identity(cfg, set, em);
 	if (!err)

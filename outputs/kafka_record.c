@@ -9,8 +9,7 @@
 
 struct kafka_recorder {
 	const struct kafka_settings *settings;
-	struct kafka_template *topic, *key;
-	bool topic_is_constant;
+	struct template *topic, *key;
 	unsigned int headers; /* 1 << enum kafka_header */
 };
 
@@ -25,13 +24,11 @@ int kafka_recorder_create(const struct kafka_settings *settings, struct kafka_re
 		return -ENOMEM;
 	r->settings = settings;
 	r->headers = kafka_settings_headers(settings);
-	err = kafka_template_parse(settings->topic, &r->topic, em);
+	err = template_compile(settings->topic, &kafka_topic_rules, &r->topic, em);
 	if (!err)
-		err = kafka_template_parse(settings->key, &r->key, em);
+		err = template_compile(settings->key, &kafka_key_rules, &r->key, em);
 	if (err)
 		kafka_recorder_free(&r);
-	else
-		r->topic_is_constant = kafka_template_is_constant(r->topic);
 	*recorder_r = r;
 	return err;
 }
@@ -43,9 +40,17 @@ void kafka_recorder_free(struct kafka_recorder **recorder)
 	*recorder = NULL;
 	if (!r)
 		return;
-	kafka_template_free(&r->topic);
-	kafka_template_free(&r->key);
+	template_free(&r->topic);
+	template_free(&r->key);
 	free(r);
+}
+
+static struct template_source source_of(const struct kafka_recorder *r, struct batch *batch,
+					size_t i)
+{
+	return (struct template_source){ .batch = batch,
+					 .i = i,
+					 .output = str_of(r->settings->common.name) };
 }
 
 static bool is_allowed(const struct kafka_settings *settings, struct str name)
@@ -68,10 +73,11 @@ rd_kafka_topic_t *kafka_recorder_topic(const struct kafka_recorder *r,
 	rd_kafka_topic_t *topic = NULL;
 	char name[KAFKA_TOPIC_BYTES + 1];
 	struct buf buf = buf_fixed(name, sizeof(name));
+	struct template_source source = source_of(r, batch, i);
 
-	if (r->topic_is_constant)
+	if (template_fields(r->topic) == 0)
 		return kafka_producer_topic(producer, str_of(r->settings->topic));
-	if (kafka_template_write_topic(r->topic, batch, i, &buf) && buf_ok(&buf) &&
+	if (template_write(r->topic, &source, &buf) && buf_ok(&buf) &&
 	    is_allowed(r->settings, buf_str(&buf)))
 		topic = kafka_producer_topic(producer, buf_str(&buf));
 	if (!topic && *fallback)
@@ -130,6 +136,7 @@ rd_kafka_resp_err_t kafka_recorder_put(const struct kafka_recorder *r,
 	char key_bytes[KEY_BYTES], text_bytes[TEXT_BYTES];
 	struct buf key = buf_fixed(key_bytes, sizeof(key_bytes));
 	struct buf text = buf_fixed(text_bytes, sizeof(text_bytes));
+	struct template_source source = source_of(r, batch, i);
 	rd_kafka_vu_t headers[KAFKA_HEADERS];
 	struct kafka_record record = {
 		.topic = topic,
@@ -139,7 +146,7 @@ rd_kafka_resp_err_t kafka_recorder_put(const struct kafka_recorder *r,
 		.opaque = opaque,
 	};
 
-	kafka_template_write_key(r->key, batch, i, &key);
+	template_write(r->key, &source, &key);
 	record.key = buf_str(&key);
 	record.header_count = write_headers(r, batch, i, headers, &text);
 	return kafka_producer_put(producer, &record);

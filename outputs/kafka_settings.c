@@ -65,8 +65,8 @@ const struct config_item kafka_items[] = {
 	  .type = CONFIG_STRING,
 	  .offset = AT(topic),
 	  .value = "weir-events",
-	  .help = "Where events go. May have fields of the event in it: {kind}, {node}, {boot}, or "
-		  "the path of a member ({process.pod.namespace}); what a topic's name can't hold "
+	  .help = "Where events go. May have fields of the event in it: {kind}, {node}, {boot}, "
+		  "{output}, {date} (2026.11.30), or the path of a member ({process.pod.namespace}); what a topic's name can't hold "
 		  "becomes \"_\". With a path in it, which whoever causes an event can choose, it "
 		  "must begin with text or `topics` must be given, and so must `fallback_topic`." },
 	{ .name = "topics",
@@ -167,6 +167,37 @@ static int check_headers(const struct config_node *cfg, const struct config_stri
 	return 0;
 }
 
+const struct template_rules kafka_topic_rules = {
+	.what = "topic",
+	.fields = TEMPLATE_ALL,
+	.is_name = true,
+	.allowed = TEMPLATE_LETTERS "._-",
+	.replacement = '_',
+	.max_bytes = 1024, /* what makes the name too long leads to fallback_topic */
+	.absent = NULL,
+};
+
+/* A longer value is cut, so that no event makes a key without bound. */
+const struct template_rules kafka_key_rules = {
+	.what = "key",
+	.fields = TEMPLATE_ALL,
+	.max_bytes = 1024,
+	.absent = "",
+};
+
+bool kafka_is_topic(struct str name)
+{
+	size_t i;
+
+	if (name.n == 0 || name.n > KAFKA_TOPIC_BYTES || str_equal(name, STR(".")) ||
+	    str_equal(name, STR("..")))
+		return false;
+	for (i = 0; i < name.n; i++)
+		if (!name.p[i] || !strchr(kafka_topic_rules.allowed, name.p[i]))
+			return false;
+	return true;
+}
+
 static int check_topic_name(const struct config_node *node, const char *name, struct errmsg *em)
 {
 	if (kafka_is_topic(str_of(name)))
@@ -195,15 +226,15 @@ static int check_topics(const struct config_node *cfg, const struct kafka_settin
 /* What events say may choose among topics only as far as the configuration lets it. */
 static int check_topic_template(const struct config_node *node,
 				const struct kafka_settings *settings,
-				const struct kafka_template *template, struct errmsg *em)
+				const struct template *template, struct errmsg *em)
 {
-	struct str prefix = kafka_template_prefix(template);
+	struct str prefix = template_prefix(template);
 
-	if (kafka_template_is_constant(template))
+	if (template_fields(template) == 0)
 		return check_topic_name(node, settings->topic, em);
 	if (prefix.n && !kafka_is_topic(prefix))
 		return check_topic_name(node, prefix.p, em);
-	if (kafka_template_is_closed(template))
+	if (!(template_fields(template) & TEMPLATE_BIT(TEMPLATE_PATH)))
 		return 0;
 	if (prefix.n == 0 && settings->topics.n == 0)
 		return config_error(
@@ -223,21 +254,20 @@ static int check_topic_template(const struct config_node *node,
 static int check_templates(const struct config_node *cfg, const struct kafka_settings *settings,
 			   struct errmsg *em)
 {
-	const struct config_node *node = config_node_get(cfg, "topic");
-	struct kafka_template *template;
-	struct errmsg why = { "" };
-	int err = kafka_template_parse(settings->topic, &template, &why);
+	const struct config_node *node = config_node_get(cfg, "topic") ?: cfg;
+	struct template *template;
+	int err = template_check(node, settings->topic, &kafka_topic_rules, em);
 
-	if (err)
-		return config_error(node, em, "topic: %s", why.text);
-	err = check_topic_template(node ? node : cfg, settings, template, em);
-	kafka_template_free(&template);
+	if (!err)
+		err = template_check(config_node_get(cfg, "key"), settings->key, &kafka_key_rules,
+				     em);
+	if (!err)
+		err = template_compile(settings->topic, &kafka_topic_rules, &template, em);
 	if (err)
 		return err;
-	if (kafka_template_parse(settings->key, &template, &why) != 0)
-		return config_error(config_node_get(cfg, "key"), em, "key: %s", why.text);
-	kafka_template_free(&template);
-	return 0;
+	err = check_topic_template(node, settings, template, em);
+	template_free(&template);
+	return err;
 }
 
 static int check_tls(const struct config_node *cfg, const struct kafka_settings *settings,

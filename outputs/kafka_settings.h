@@ -3,8 +3,8 @@
  * outputs/kafka.c and outputs/kafka_producer.c. */
 #pragma once
 
-#include "outputs/kafka_template.h"
 #include "outputs/output_settings.h"
+#include "outputs/template.h"
 #include "outputs/tls_settings.h"
 
 #include <librdkafka/rdkafka.h>
@@ -12,6 +12,8 @@
 /* Batches in librdkafka at once: one on its way, one to follow. What is in flight is touched on
  * both ends of it: with more it falls out of the cache, and an event costs half as much again. */
 #define KAFKA_WINDOW 2
+/* Kafka's own limit on the name of a topic. */
+#define KAFKA_TOPIC_BYTES 249
 
 enum kafka_mechanism {
 	KAFKA_SASL_NONE,
@@ -50,6 +52,7 @@ struct kafka_settings {
 };
 
 extern const struct config_item kafka_items[];
+extern const struct template_rules kafka_topic_rules, kafka_key_rules;
 /* librdkafka's words, ended by NULL. */
 extern const char *const kafka_partitioners[], *const kafka_compressions[];
 
@@ -65,6 +68,8 @@ WARN_UNUSED int kafka_settings_check(const struct config_node *cfg,
 				     const struct output_settings *settings, struct errmsg *em);
 void kafka_settings_paths(const struct output_settings *settings, output_path_fn visit, void *ctx);
 
+/* Kafka's rules: 1 to 249 of letters, digits, '.', '_' and '-', and not "." or "..". */
+bool kafka_is_topic(struct str name);
 /* The headers to write, as bits. */
 unsigned int kafka_settings_headers(const struct kafka_settings *settings);
 /* outputs/kafka_conf.c: librdkafka's configuration; no callbacks in it. rd_kafka_new() takes it,

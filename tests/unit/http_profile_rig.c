@@ -40,8 +40,13 @@ struct http_profile_rig *http_profile_rig_create(const char *yaml, struct errmsg
 	}
 	set = (const struct http_settings *)rig->settings;
 	rig->profile = http_settings_profile(set);
+	if (http_templates_create(set, &rig->templates, em) != 0) {
+		http_profile_rig_free(&rig);
+		return NULL;
+	}
 	rig->ctx = (struct http_context){
 		.set = set,
+		.templates = rig->templates,
 		.node = STR("node-\"1\""),
 		.channel = "c-h-a-n",
 		.is_json = strstr(set->common.format->content_type, "json"),
@@ -58,6 +63,7 @@ void http_profile_rig_free(struct http_profile_rig **rig)
 		return;
 	batch_unref(&r->batch);
 	http_body_free(&r->body);
+	http_templates_free(&r->templates);
 	output_settings_free(&r->settings);
 	config_document_free(&r->doc);
 	free(r);

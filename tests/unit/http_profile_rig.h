@@ -10,6 +10,7 @@ struct http_profile_rig {
 	struct config_document *doc;
 	struct output_settings *settings;
 	struct http_context ctx;
+	struct http_templates *templates;
 	const struct http_profile *profile;
 	struct batch *batch;
 	struct http_body body;

@@ -469,18 +469,20 @@ static void test_as_many_tags_as_events(void **state)
 
 static void assert_tag(const char *template, const char *json, const char *want)
 {
-	struct fluentd_tag *tag;
+	struct template *tag;
+	struct template_source source = { .output = STR("out") };
 	struct fluentd_rig rig;
 	struct buf out = buf_growable(4096);
 	struct errmsg em;
 
 	fluentd_rig_init(&rig, "");
 	fluentd_rig_add(&rig, 1, KIND_PROCESS_EXEC, json);
-	assert_int_equal(fluentd_tag_parse(template, &tag, &em), 0);
-	fluentd_tag_write(tag, rig.batch, 0, &out);
+	source.batch = rig.batch;
+	assert_int_equal(template_compile(template, &fluentd_tag_rules, &tag, &em), 0);
+	assert_true(template_write(tag, &source, &out));
 	buf_putc(&out, '\0');
 	assert_string_equal(out.p, want);
-	fluentd_tag_free(&tag);
+	template_free(&tag);
 	buf_free(&out);
 	fluentd_rig_close(&rig);
 }
@@ -499,6 +501,7 @@ static void test_tags(void **state)
 	assert_tag("{process.nothing}.{process.empty}.{process.list}", event, "none.none.none");
 	assert_tag("{boot}", event, "11111111-2222-3333-4444-555555555555");
 	assert_tag("{node}", "{\"process_exec\":{}}", "none");
+	assert_tag("{output}.{date}", event, "out.2023_11_14");
 }
 
 static void test_values_are_cut(void **state)
@@ -510,25 +513,37 @@ static void test_values_are_cut(void **state)
 	assert_tag("t.{process.binary}", json, want);
 }
 
+static void assert_tag_refused(const char *tag)
+{
+	struct config_document *doc;
+	struct outputs_list list;
+	struct errmsg em;
+	char text[1024];
+
+	snprintf(text, sizeof(text), "[{name: f, type: fluentd, servers: ['h:1'], tag: \"%s\"}]",
+		 tag);
+	assert_int_equal(config_parse(str_of(text), "t", &doc, &em), 0);
+	assert_int_not_equal(outputs_list_read(config_root(doc), &list, &em), 0);
+	if (strncmp(em.text, "t:1:", 4) != 0 || !strstr(em.text, "tag"))
+		fail_msg("%s: %s", tag, em.text);
+	config_document_free(&doc);
+}
+
 static void test_tags_refused(void **state)
 {
 	static const char *const bad[] = { "",		 "a b",	     "{kind", "kind}",	 "a{}b",
-					   "{.a}",	 "{a..b}",   "{a b}", "{kind}}", "x\n",
-					   "{process.}", "{{kind}}", "*.x" };
-	struct fluentd_tag *tag;
-	struct errmsg em;
+					   "{.a}",	 "{a..b}",   "{a b}", "{kind}}", "x\\n",
+					   "{process.}", "{{kind}}", "*.x",   "{nod}" };
 	char text[512];
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		assert_int_not_equal(fluentd_tag_parse(bad[i], &tag, &em), 0);
-		assert_null(tag);
-	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_tag_refused(bad[i]);
 	snprintf(text, sizeof(text), "%0256d", 0);
-	assert_int_not_equal(fluentd_tag_parse(text, &tag, &em), 0);
-	for (i = 0; i < 17; i++)
+	assert_tag_refused(text);
+	for (i = 0; i <= TEMPLATE_MAX_PARTS; i++)
 		memcpy(text + 6 * i, "{kind}", 7);
-	assert_int_not_equal(fluentd_tag_parse(text, &tag, &em), 0);
+	assert_tag_refused(text);
 }
 
 /* --- handshake --- */

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "outputs/http_compress.h"
 #include "outputs/http_concurrency.h"
-#include "outputs/http_template.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -144,48 +143,6 @@ static void test_what_is_compressed_comes_out_the_same(void **state)
 	http_body_free(&packed);
 }
 
-static void assert_template(const char *text, enum http_template_escape escape,
-			    const char *expected)
-{
-	const struct http_template_values values = {
-		.node = STR("n/1\"\r\n"),
-		.output = STR("out"),
-		.boot = STR("b"),
-		.kind = STR("k"),
-		.time_wall_ns = 1700000000 * NSEC_PER_SEC,
-	};
-	char out[256];
-	struct buf b = buf_fixed(out, sizeof(out) - 1);
-	struct errmsg em;
-
-	assert_int_equal(http_template_check(text, true, &em), 0);
-	http_template_write(text, &values, escape, &b);
-	assert_true(buf_ok(&b));
-	out[b.len] = '\0';
-	assert_string_equal(out, expected);
-}
-
-static void test_what_a_template_names_can_t_leave_its_place(void **state)
-{
-	assert_template("a-{date}-{kind}", HTTP_TEMPLATE_URL, "a-2023.11.14-k");
-	assert_template("/{node}?{{x}}", HTTP_TEMPLATE_URL, "/n%2F1%22%0D%0A?{x}");
-	assert_template("X: {node}", HTTP_TEMPLATE_HEADER, "X: n/1\"??");
-	assert_template("\"{node}{output}", HTTP_TEMPLATE_JSON, "\\\"n/1\\\"\\r\\nout");
-}
-
-static void test_a_template_is_checked(void **state)
-{
-	struct errmsg em;
-
-	assert_int_equal(http_template_check("{nod}", true, &em), -EINVAL);
-	assert_non_null(strstr(em.text, "{node}"));
-	assert_int_equal(http_template_check("a}", true, &em), -EINVAL);
-	assert_int_equal(http_template_check("{node", true, &em), -EINVAL);
-	assert_int_equal(http_template_check("{kind}", false, &em), -EINVAL);
-	assert_true(http_template_is_of_event("x{date}"));
-	assert_false(http_template_is_of_event("x{node}{{date}}"));
-}
-
 static void answer(struct http_concurrency *c, uint64_t *now, uint64_t latency, bool is_overloaded)
 {
 	uint64_t sent = *now;
@@ -254,8 +211,6 @@ int main(void)
 		cmocka_unit_test(test_a_body_is_read_in_any_portions_and_again_from_anywhere),
 		cmocka_unit_test(test_a_body_that_outgrows_its_limit_is_not_sent),
 		cmocka_unit_test(test_what_is_compressed_comes_out_the_same),
-		cmocka_unit_test(test_what_a_template_names_can_t_leave_its_place),
-		cmocka_unit_test(test_a_template_is_checked),
 		cmocka_unit_test(test_concurrency_grows_with_good_answers_to_its_bound),
 		cmocka_unit_test(test_concurrency_that_is_not_used_does_not_grow),
 		cmocka_unit_test(test_concurrency_shrinks_when_the_peer_has_too_much_or_slows_down),

@@ -47,7 +47,7 @@ static void test_what_is_wrong_is_refused(void **state)
 	assert_refused("url: 'http://h/#x'", "fragment");
 	assert_refused("url: 'http://{node}/x'", "url is wrong");
 	assert_refused("url: 'http://h/{nod}'", "{nod}");
-	assert_refused("url: 'http://h/{kind}'", "several kinds");
+	assert_refused("url: 'http://h/{kind}'", "more than one event");
 	assert_refused("profile: splunkk", "did you mean \"splunk\"");
 	assert_refused("{profile: loki, splunk: {index: x}}", "profile: splunk");
 	assert_refused("profile: splunk", "needs a token");
@@ -67,6 +67,10 @@ static void test_what_is_wrong_is_refused(void **state)
 	assert_refused("{profile: elasticsearch, elasticsearch: {index: Upper}}", "capital");
 	assert_refused("{profile: elasticsearch, elasticsearch: {index: 'a/b'}}", "can't name");
 	assert_refused("{profile: elasticsearch, format: compact}", "JSON format");
+	assert_refused("{profile: elasticsearch, elasticsearch: {index: 'a-{kin}'}}", "'kind'");
+	assert_refused("{profile: elasticsearch, elasticsearch: {index: \"a\\x01b\"}}", "control");
+	assert_refused("{profile: loki, loki: {labels: ['a={nod}']}}", "did you mean 'node'?");
+	assert_refused("{profile: loki, loki: {labels: ['a={kind}']}}", "more than one event");
 	assert_refused("{profile: loki, loki: {labels: ['1a=b']}}", "NAME=VALUE");
 	assert_refused("{profile: datadog, token: t, batch: {max_events: 2000}}", "1000");
 	assert_refused("{profile: azure, token: t}", ":1:1: profile azure takes at most");

@@ -71,11 +71,13 @@ static void test_topics_are_checked_and_confined(void **state)
 	assert_taken("  topic: weir.{kind}-{node}\n");
 	assert_taken("  topic: w-{process.pod.namespace}\n  fallback_topic: rest\n");
 	assert_taken("  topic: \"{process.binary}\"\n  topics: [a, b]\n  fallback_topic: rest\n");
-	assert_refused("  topic: we ir\n", "c:4:10: ", "can't name a topic");
+	assert_refused("  topic: we ir\n", "c:4:10: ", "topic: ' ' can't be in it");
 	assert_refused("  topic: ..\n", "c:4:10: ", "can't name a topic");
-	assert_refused("  topic: w/{kind}\n", "c:4:10: ", "can't name a topic");
+	assert_refused("  topic: w/{kind}\n", "c:4:10: ", "topic: '/' can't be in it");
 	assert_refused("  topic: \"{process.binary}\"\n", "c:4:10: ", "would choose any topic");
 	assert_refused("  topic: w-{process.binary}\n", "c:4:10: ", "give fallback_topic");
+	assert_refused("  topic: w{kind}/x\n", "c:4:10: ", "topic: '/' can't be in it");
+	assert_refused("  topic: w-{kin}\n", "c:4:10: ", "did you mean 'kind'?");
 	assert_refused("  topics: [a, \"b c\"]\n", "c:4:15: ", "can't name a topic");
 	assert_refused("  fallback_topic: a b\n", "c:4:19: ", "can't name a topic");
 	assert_refused("  topic: w-{kind\n", "c:4:10: ", "a brace without its other half");
@@ -135,16 +137,17 @@ static const char *made(const char *template_text, const char *json, bool as_top
 	static char text[512];
 	struct batch *batch = make_batch(json);
 	struct buf out = buf_fixed(text, sizeof(text) - 1);
-	struct kafka_template *template;
-	bool is_made = true;
+	const struct template_source source = { .batch = batch, .output = STR("k") };
+	struct template *template;
+	bool is_made;
 
-	assert_int_equal(kafka_template_parse(template_text, &template, &em), 0);
-	if (as_topic)
-		is_made = kafka_template_write_topic(template, batch, 0, &out);
-	else
-		kafka_template_write_key(template, batch, 0, &out);
+	assert_int_equal(template_compile(template_text,
+					  as_topic ? &kafka_topic_rules : &kafka_key_rules,
+					  &template, &em),
+			 0);
+	is_made = template_write(template, &source, &out);
 	text[out.len] = '\0';
-	kafka_template_free(&template);
+	template_free(&template);
 	batch_unref(&batch);
 	return is_made ? text : NULL;
 }
@@ -158,6 +161,7 @@ static void test_templates_read_the_event(void **state)
 	assert_string_equal(made("a{{{process.pid}}}", event_text, false), "a{42}");
 	assert_string_equal(made("{boot}", event_text, false),
 			    "11111111-2222-3333-4444-555555555555");
+	assert_string_equal(made("{output}-{date}", event_text, false), "k-1970.01.01");
 	assert_string_equal(made("{process.absent}", event_text, false), "");
 	assert_string_equal(made("{process.pod}", event_text, false), "");
 }
