@@ -276,7 +276,11 @@ static void on_dialed(void *ctx, int fd, const struct errmsg *em)
 
 	dialer_free(&s->dialer);
 	if (fd < 0) {
-		stream_end(s, OUTPUT_LOST, em);
+		struct errmsg why = *em;
+
+		if (s->proxy)
+			errmsg_prefix(&why, "%s: proxy", endpoint_name(s->set.endpoint).text);
+		stream_end(s, OUTPUT_LOST, &why);
 		return;
 	}
 	s->fd = fd;

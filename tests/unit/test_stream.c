@@ -563,6 +563,22 @@ static void through_a_proxy(void **state)
 	assert_memory_equal(rig.peer_got, wanted, sizeof(wanted) - 1);
 }
 
+static void proxy_is_not_there(void **state)
+{
+	struct stream_rig rig;
+	char proxy[32];
+
+	rig_init(&rig);
+	use_proxy(&rig, proxy);
+	close(rig.listen_fd);
+	rig_open(&rig);
+	rig_until(&rig, rig_has_ended);
+	assert_int_equal(rig.verdict, OUTPUT_LOST);
+	assert_non_null(strstr(rig.why.text, "siem.example:6514: proxy: can't connect to 127.0."));
+	rig.listen_fd = -1;
+	rig_close(&rig);
+}
+
 static void proxy_wants_another_password(void **state)
 {
 	struct stream_rig rig;
@@ -601,6 +617,7 @@ int main(void)
 		cmocka_unit_test(freed_in_callback),
 		cmocka_unit_test(unix_socket),
 		cmocka_unit_test(through_a_proxy),
+		cmocka_unit_test(proxy_is_not_there),
 		cmocka_unit_test(proxy_wants_another_password),
 	};
 
