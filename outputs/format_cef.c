@@ -10,8 +10,6 @@
 #include "outputs/key_value.h"
 #include "outputs/mapping.h"
 
-#include <ctype.h>
-
 static const struct key_value_rules rules = {
 	.special = { KEY_VALUE_SPECIAL, ['='] = true },
 	.escaped = "\\=",
@@ -23,21 +21,11 @@ static void put_value(struct str raw, bool is_escaped, struct buf *out)
 	key_value_put(&rules, raw, out);
 }
 
-static bool is_cef_name(struct str part)
-{
-	size_t i;
-
-	for (i = 0; i < part.n; i++)
-		if (!isalnum((unsigned char)part.p[i]) && part.p[i] != '_')
-			return false;
-	return part.n > 0;
-}
-
 static const struct mapping_style style = {
 	.separator = ' ',
 	.equal = "=",
 	.put = put_value,
-	.is_name = is_cef_name,
+	.is_name = key_value_is_name,
 	.names = "letters, digits and '_'",
 };
 

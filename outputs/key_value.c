@@ -2,6 +2,7 @@
 
 #include "outputs/json_scan.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* Moves a terminal's or a reader's line. */
@@ -110,4 +111,14 @@ void key_value_put(const struct key_value_rules *rules, struct str raw, struct b
 		else
 			put_byte(rules, (unsigned char)raw.p[i++], out);
 	}
+}
+
+bool key_value_is_name(struct str text)
+{
+	size_t i;
+
+	for (i = 0; i < text.n; i++)
+		if (!isalnum((unsigned char)text.p[i]) && text.p[i] != '_')
+			return false;
+	return text.n > 0;
 }

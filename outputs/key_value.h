@@ -20,3 +20,5 @@ struct key_value_rules {
 
 /* raw: of a JSON string, well-formed and without its quotes. */
 void key_value_put(const struct key_value_rules *rules, struct str raw, struct buf *out);
+/* Letters, digits and '_': what a key may be. */
+bool key_value_is_name(struct str text);
