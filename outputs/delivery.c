@@ -27,9 +27,13 @@ static int open_cursor(struct delivery *d, struct errmsg *em)
 		errmsg_set(em, "the path of the cursor is too long");
 		return -ENAMETOOLONG;
 	}
+	em->text[0] = '\0';
 	err = journal_cursor_open(path, &d->cursor, &d->cursor_seq, em);
 	if (err)
 		return err;
+	if (em->text[0])
+		log_warn("output %s: begins anew, events may go out again: %s", d->set.output->name,
+			 em->text);
 	d->acked_seq = first_position(&d->set, d->cursor_seq);
 	d->read_seq = d->acked_seq;
 	return 0;
@@ -74,18 +78,32 @@ static bool is_down(enum output_state state)
 	return state == OUTPUT_STATE_WAITING || state == OUTPUT_STATE_HELD;
 }
 
-/* Once per outage, and once when it is over. */
+/* Of outages that follow each other within a minute (a receiver that throttles now and then) the
+ * first is told, its end too, and how many came after it. */
+static void log_outage(struct delivery *d)
+{
+	uint64_t suppressed;
+
+	d->outage_is_told = log_limit_pass(&d->outage_log, delivery_now(d), &suppressed);
+	if (d->outage_is_told && suppressed)
+		log_warn("output %s: down, retrying: %s (%llu more since the last line)",
+			 d->set.output->name, d->error.text, (unsigned long long)suppressed);
+	else if (d->outage_is_told)
+		log_warn("output %s: down, retrying: %s", d->set.output->name, d->error.text);
+}
+
 static void log_change(struct delivery *d, enum output_state state)
 {
 	const char *name = d->set.output->name;
 	uint64_t down_s;
 
-	if (state == OUTPUT_STATE_HELD)
+	if (state == OUTPUT_STATE_HELD) {
+		d->outage_is_told = true;
 		log_error("output %s: held, the configuration is at fault: %s", name,
 			  d->error.text);
-	else if (state == OUTPUT_STATE_WAITING)
-		log_warn("output %s: down, retrying: %s", name, d->error.text);
-	else if (state == OUTPUT_STATE_UP && is_down(d->state)) {
+	} else if (state == OUTPUT_STATE_WAITING) {
+		log_outage(d);
+	} else if (state == OUTPUT_STATE_UP && is_down(d->state) && d->outage_is_told) {
 		down_s = (delivery_now(d) - d->down_since_ns) / NSEC_PER_SEC;
 		log_info("output %s: up again after %llu s", name, (unsigned long long)down_s);
 	}

@@ -116,7 +116,8 @@ struct delivery {
 	struct untold untold[LOSS_CAUSES];
 	uint64_t notice_due_ns;
 	struct loss_notice notice; /* the writer of notices */
-	struct log_limit reader_log, letter_log;
+	struct log_limit reader_log, letter_log, outage_log;
+	bool outage_is_told;
 
 	unsigned int records_left, sends_left; /* of this run */
 };

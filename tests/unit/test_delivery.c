@@ -166,6 +166,37 @@ static void test_an_outage_is_logged_once_and_its_end_too(void **state)
 	assert_int_equal(rig_counter(&rig->metrics.state), OUTPUT_STATE_UP);
 }
 
+static size_t count_in_log(const char *words)
+{
+	size_t n = 0;
+
+	for (const char *at = rig_log(); (at = strstr(at, words)); at += strlen(words))
+		n++;
+	return n;
+}
+
+/* As when a receiver throttles now and then: no two lines for each time. */
+static void test_outages_in_a_row_are_logged_once_a_minute(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig);
+	for (int i = 0; i < 4; i++) {
+		script_add(rig, OUTPUT_LATER, 1);
+		add_events(1);
+		assert_true(rig_settle(rig, 10 * SEC));
+	}
+	assert_int_equal(count_in_log("down, retrying"), 1);
+	assert_int_equal(count_in_log("up again"), 1);
+	rig_sleep(rig, 60 * SEC);
+	script_add(rig, OUTPUT_LATER, 1);
+	add_events(1);
+	assert_true(rig_settle(rig, 10 * SEC));
+	assert_int_equal(count_in_log("(3 more since the last line)"), 1);
+	assert_int_equal(count_in_log("up again"), 2);
+	assert_accepted(rig, 1, 5);
+}
+
 static void test_success_resets_the_backoff(void **state)
 {
 	struct rig *rig = *state;
@@ -774,6 +805,7 @@ int main(void)
 		T(test_work_per_run_is_bounded),
 		T(test_backoff_grows_to_its_cap_and_nothing_is_lost),
 		T(test_an_outage_is_logged_once_and_its_end_too),
+		T(test_outages_in_a_row_are_logged_once_a_minute),
 		T(test_success_resets_the_backoff),
 		T(test_one_poison_event_is_found_by_halving),
 		T(test_dead_letter_holds_what_is_needed_to_send_it_again),
