@@ -1,5 +1,5 @@
 /* The generic receiver: JSON lines or an array to a URL, and any 2xx means taken. A body may carry
- * a signature by a key that both sides know (added by outputs/http_request.c, since it is over the
+ * a signature by a key that both sides know (added by outputs/http_headers.c, since it is over the
  * bytes that go out). */
 #include "outputs/http_profile.h"
 
