@@ -5,7 +5,7 @@
 #include <errno.h>
 
 static void dead_letter_unformatted(struct delivery *d, struct flight *f,
-				    const struct journal_record *record)
+				    const struct journal_record *record, int err)
 {
 	char id[EVENT_ID_BYTES];
 	struct buf id_buf = buf_fixed(id, sizeof(id));
@@ -13,7 +13,8 @@ static void dead_letter_unformatted(struct delivery *d, struct flight *f,
 		.time_wall_ns = clock_wall_ns(d->set.clock),
 		.seq = record->seq,
 		.output = str_of(d->set.output->name),
-		.reason = STR("the format can't express this event"),
+		.reason = err == -ENOMEM ? STR("no memory to format this event")
+					 : STR("the format can't express this event"),
 		.event = record->json,
 	};
 
@@ -48,7 +49,7 @@ static bool take_record(struct delivery *d, struct flight *f, const struct journ
 	if (err == -ENOSPC || (err == -ENOMEM && batch_count(f->batch)))
 		return false;
 	if (err)
-		dead_letter_unformatted(d, f, record);
+		dead_letter_unformatted(d, f, record, err);
 	else if (batch_count(f->batch) == 1)
 		f->begun_ns = delivery_now(d);
 	passed(f, record->seq, record->time_wall_ns);

@@ -208,8 +208,10 @@ static void test_nothing_is_left(void **state)
 	int status;
 	pid_t pid;
 
-	if (geteuid() != 0)
+	if (geteuid() != 0) {
+		print_message("skipped: needs root\n");
 		skip();
+	}
 	/* /proc/self is the child's own only when the child opens it. */
 	pid = fork();
 	if (pid == 0) {
@@ -236,8 +238,10 @@ static void test_files(void **state)
 
 static void test_landlock_guards_what_permissions_don_t(void **state)
 {
-	if (syscall(444 /* landlock_create_ruleset */, NULL, 0, 1) < 1)
+	if (syscall(444 /* landlock_create_ruleset */, NULL, 0, 1) < 1) {
+		print_message("skipped: this kernel has no Landlock\n");
 		skip();
+	}
 	assert_true(exited_with(attempt(read_passwd), EACCES));
 	assert_true(exited_with(attempt(write_elsewhere), EACCES));
 }
