@@ -365,7 +365,14 @@ int sensor_tell_again(struct sensor *sensor, sensor_wanted_fn wanted, sensor_rec
 
 size_t sensor_drain(struct sensor *sensor, size_t max_records, sensor_record_fn fn, void *ctx)
 {
-	return ring_drain(sensor->ring, max_records, fn, ctx);
+	uint64_t before = ring_corruptions(sensor->ring);
+	size_t n = ring_drain(sensor->ring, max_records, fn, ctx);
+
+	/* How many records were skipped can't be known. As one that doesn't decode it is a loss
+	 * that is counted and told. */
+	if (ring_corruptions(sensor->ring) != before)
+		fn(ctx, "", 0);
+	return n;
 }
 
 void sensor_look_ahead(struct sensor *sensor, sensor_record_fn fn, void *ctx)

@@ -245,11 +245,6 @@ size_t batch_count(const struct batch *batch)
 	return batch->count;
 }
 
-size_t batch_bytes(const struct batch *batch)
-{
-	return batch->payload_bytes;
-}
-
 bool batch_is_full(const struct batch *batch)
 {
 	return batch->count == batch->max_events ||

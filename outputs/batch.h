@@ -51,8 +51,6 @@ WARN_UNUSED int batch_add(struct batch *batch, const struct journal_record *reco
 WARN_UNUSED struct batch *batch_part(struct batch *of, size_t first, size_t n);
 
 size_t batch_count(const struct batch *batch);
-/* Of the formatted events, framing not included. */
-size_t batch_bytes(const struct batch *batch);
 bool batch_is_full(const struct batch *batch);
 struct batch_event *batch_event_at(struct batch *batch, size_t i);
 struct str batch_payload(const struct batch *batch, size_t i);

@@ -269,11 +269,6 @@ void fluentd_connection_free(struct fluentd_connection **connection)
 	free(c);
 }
 
-bool fluentd_connection_is_ready(const struct fluentd_connection *c)
-{
-	return c->state == READY;
-}
-
 bool fluentd_connection_keeps_alive(const struct fluentd_connection *c)
 {
 	return c->handshake.keeps_alive;

@@ -36,7 +36,6 @@ WARN_UNUSED int fluentd_connection_open(const struct fluentd_connection_options 
 					struct fluentd_connection **connection_r,
 					struct errmsg *em);
 void fluentd_connection_free(struct fluentd_connection **connection);
-bool fluentd_connection_is_ready(const struct fluentd_connection *connection);
 /* False: the server wants a new connection for each batch. */
 bool fluentd_connection_keeps_alive(const struct fluentd_connection *connection);
 /* As stream_write(), stream_written() and stream_acked(). */

@@ -104,4 +104,3 @@ void output_wait(struct output *out, uint64_t wait_ns);
 
 /* All destinations there are, ended by NULL. */
 extern const struct output_type *const output_types[];
-const struct output_type *output_type_by_name(const char *name);

@@ -87,12 +87,6 @@ int journal_scan_open(struct journal_scan *scan, int directory_fd, uint64_t firs
 	return err;
 }
 
-void journal_scan_seek(struct journal_scan *scan, uint64_t offset)
-{
-	scan->offset = offset;
-	scan->searched = 0;
-}
-
 /* Makes the block at least that large, its contents kept. */
 static bool block_grow(struct journal_scan *scan, size_t cap)
 {

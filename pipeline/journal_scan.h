@@ -52,8 +52,6 @@ enum journal_scan_result journal_scan_next(struct journal_scan *scan,
 /* Steps over one batch by its header alone, without reading its records: for where the end is.
  * False: there is no whole batch ahead. */
 WARN_UNUSED bool journal_scan_hop(struct journal_scan *scan, struct journal_batch_header *header_r);
-/* Goes to an offset that was that of a batch. */
-void journal_scan_seek(struct journal_scan *scan, uint64_t offset);
 /* The header of the batch in the tail, when at least that is sound: what was being written. */
 WARN_UNUSED bool journal_scan_tail_header(struct journal_scan *scan,
 					  struct journal_batch_header *header_r);
